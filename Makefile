@@ -1,0 +1,23 @@
+# What a developer needs to type. The longer recipes are shell scripts in .ci/.
+
+GO ?= go
+
+.PHONY: build test check bench tools clean
+
+build: ## one static binary, bin/inspraak
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/inspraak ./cmd/inspraak
+
+test: ## installs what the tests need, checks, runs every test, prints the counts
+	@.ci/test
+
+check: ## gofmt, vet and staticcheck
+	@.ci/check
+
+bench: ## one table; each figure also as a ratio measured in the same run
+	$(GO) test ./cmd/inspraak -run '^$$' -bench . -benchtime 1x
+
+tools: ## only installs what the tests need
+	@.ci/install
+
+clean:
+	rm -rf bin interop/node_modules
