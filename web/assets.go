@@ -1,0 +1,46 @@
+package web
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"path"
+	"strings"
+)
+
+// Asset is a static file. Its name contains a digest of its content, so a
+// browser may keep it for good.
+type Asset struct {
+	Data      []byte
+	MediaType string
+}
+
+// Asset finds a static file by its hashed name.
+func (s *Site) Asset(name string) (Asset, bool) {
+	a, ok := s.assets[name]
+	return a, ok
+}
+
+// AssetPath is the address of a static file by its plain name, such as
+// "icon.svg"; "" if there is none.
+func (s *Site) AssetPath(name string) string {
+	if s.hashed[name] == "" {
+		return ""
+	}
+	return "/static/" + s.hashed[name]
+}
+
+func (s *Site) loadAssets() error {
+	s.assets, s.hashed = map[string]Asset{}, map[string]string{}
+	types := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+	for _, name := range staticNames() {
+		data, err := files.ReadFile("static/" + name)
+		if err != nil {
+			return err
+		}
+		sum, ext := sha256.Sum256(data), path.Ext(name)
+		hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
+		s.assets[hashed] = Asset{Data: data, MediaType: types[ext]}
+		s.hashed[name] = hashed
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// texts are all texts of one language, and how it writes numbers and dates.
+type texts struct {
+	lang      string
+	localizer *i18n.Localizer
+	messages  map[string]*i18n.Message
+	plain     map[string]string // texts without anything to fill in
+	printer   *message.Printer
+}
+
+func loadTexts(lang string) (*texts, error) {
+	name := "locales/" + lang + ".json"
+	tag, err := language.Parse(lang)
+	if err != nil {
+		return nil, err
+	}
+	data, err := files.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	bundle := i18n.NewBundle(tag)
+	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	file, err := bundle.ParseMessageFileBytes(data, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	t := &texts{
+		lang: lang, localizer: i18n.NewLocalizer(bundle, lang), printer: message.NewPrinter(tag),
+		messages: map[string]*i18n.Message{}, plain: map[string]string{},
+	}
+	for _, m := range file.Messages {
+		t.messages[m.ID] = m
+		if m.One == "" && !strings.Contains(m.Other, "{{") {
+			t.plain[m.ID] = m.Other
+		}
+	}
+	return t, nil
+}
+
+func (t *texts) has(key string) bool { return t.messages[key] != nil }
+
+func (t *texts) hasGroup(group string) bool {
+	for key := range t.messages {
+		if strings.HasPrefix(key, group+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// missing reports what o has and t lacks, a plural form included.
+func (t *texts) missing(o *texts) (problems []error) {
+	for key, m := range o.messages {
+		if mine := t.messages[key]; mine == nil || (mine.One == "") != (m.One == "") || mine.Other == "" {
+			problems = append(problems, fmt.Errorf("locales/%s.json: %q is missing, or lacks a plural form that %s has", t.lang, key, o.lang))
+		}
+	}
+	return problems
+}
+
+func (t *texts) text(key string, args ...any) string {
+	if s, ok := t.plain[key]; ok {
+		return s
+	}
+	return t.localize(&i18n.LocalizeConfig{MessageID: key, TemplateData: pairs(args)})
+}
+
+func (t *texts) count(key string, n int, args ...any) string {
+	data := pairs(args)
+	data["N"] = t.number(n)
+	return t.localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: n, TemplateData: data})
+}
+
+func (t *texts) localize(c *i18n.LocalizeConfig) string {
+	s, err := t.localizer.Localize(c)
+	if err != nil {
+		return c.MessageID
+	}
+	return s
+}
+
+func pairs(args []any) map[string]any {
+	data := make(map[string]any, len(args)/2+1)
+	for i := 0; i+1 < len(args); i += 2 {
+		data[fmt.Sprint(args[i])] = args[i+1]
+	}
+	return data
+}
+
+func (t *texts) number(n int) string { return t.printer.Sprintf("%d", n) }
+
+// percent rounds a share (0 to 1) to whole percents.
+func (t *texts) percent(share float64) string { return t.printer.Sprintf("%.0f", share*100) + "%" }
+
+// moment writes a time as people say it, in the zone that it carries, and
+// names that zone: a closing time without one is a riddle to half the readers.
+func (t *texts) moment(at time.Time) string {
+	zone := at.Location().String()
+	if key := "zone." + zone; t.has(key) {
+		zone = t.text(key)
+	}
+	return t.text("time.format",
+		"Weekday", t.text(fmt.Sprintf("time.weekday.%d", at.Weekday())), "Day", at.Day(),
+		"Month", t.text(fmt.Sprintf("time.month.%d", at.Month())), "Year", at.Year(),
+		"Clock", at.Format("15:04"), "Zone", zone)
+}
+
+// timeElement is moment for people and RFC 3339 for machines.
+func (t *texts) timeElement(at time.Time) template.HTML {
+	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `">` +
+		template.HTMLEscapeString(t.moment(at)) + `</time>`)
+}
+
+// languageName is a language's name in itself, for a link to it, or its tag.
+func (t *texts) languageName(tag string) string {
+	if key := "language." + tag; t.has(key) {
+		return t.text(key)
+	}
+	return tag
+}
+
+// Moment is a time in words, in the zone that it carries.
+func (s *Site) Moment(lang string, at time.Time) string {
+	t, ok := s.texts[lang]
+	if !ok {
+		return at.Format(time.RFC3339)
+	}
+	return t.moment(at)
+}
