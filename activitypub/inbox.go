@@ -1,0 +1,242 @@
+package activitypub
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"inspraak/activitypub/as2"
+	"inspraak/activitypub/signature"
+	"inspraak/participation"
+)
+
+// Receive takes one POST to an inbox, in the order that keeps hostile input
+// cheap: decode under limits, compare hosts, check all of the signature that
+// needs no key, and only then look for the key. It returns nil when the effect,
+// or the request itself in the waiting room, is on disk.
+//
+// r.RemoteAddr must be the sender's own address, not a proxy's.
+func (f *Federation) Receive(ctx context.Context, r *http.Request, body []byte, channel string) error {
+	if channel != "" {
+		if _, err := f.Service.Channel(ctx, channel); errors.Is(err, participation.ErrNotFound) {
+			return refuse(http.StatusNotFound, "no such inbox")
+		} else if err != nil {
+			return err
+		}
+	}
+	m := message{received: f.Now(), source: sourceOf(r)}
+	var err error
+	if m.doc, err = as2.Decode(body); err != nil {
+		return refuse(http.StatusBadRequest, "%v", err)
+	}
+	if m.signed, err = signature.Inspect(r, body, m.received, f.policy()); err != nil {
+		return refuse(http.StatusUnauthorized, "%v", err)
+	}
+	if m.host, err = f.origin(ctx, m.doc, m.signed.KeyID); err != nil {
+		return err
+	}
+	err = f.authenticate(ctx, &m)
+	switch {
+	case err == nil:
+		return f.accept(ctx, m)
+	case errors.Is(err, errUnreachable):
+		return f.wait(ctx, r, body, m)
+	case deletesItself(m.doc):
+		return f.gone(ctx, m.doc.Actor, err)
+	}
+	return err
+}
+
+// A message is one request on its way through the inbox.
+type message struct {
+	doc      *as2.Document
+	signed   *signature.Signed
+	signer   Peer
+	host     string // of the signer
+	source   string // IP address that sent it
+	received time.Time
+}
+
+func (f *Federation) policy() signature.Policy {
+	scheme, _, _ := strings.Cut(f.URLs.Base, "://")
+	return signature.Policy{Host: f.URLs.Host, Scheme: scheme}
+}
+
+func sourceOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// origin compares what can be compared before anything is fetched: activity
+// and actor on one host, neither ours, none blocked. The signer may be another
+// actor, who forwards; its host must not be blocked either.
+func (f *Federation) origin(ctx context.Context, doc *as2.Document, keyID string) (signerHost string, err error) {
+	if doc.ID == "" || doc.Actor == "" || doc.Type == "" {
+		return "", refuse(http.StatusBadRequest, "an activity has an id, a type and an actor, each a string")
+	}
+	actorHost, err := f.hostOf(doc.Actor)
+	if err != nil {
+		return "", refuse(http.StatusBadRequest, "actor: %v", err)
+	}
+	if withoutFragment(doc.Actor) != doc.Actor {
+		return "", refuse(http.StatusBadRequest, "actor: an actor's address has no fragment")
+	}
+	idHost, err := f.hostOf(doc.ID)
+	if err != nil {
+		return "", refuse(http.StatusBadRequest, "id: %v", err)
+	}
+	signerHost, err = f.hostOf(keyID)
+	if err != nil {
+		return "", refuse(http.StatusUnauthorized, "keyId: %v", err)
+	}
+	switch {
+	case idHost != actorHost:
+		return "", refuse(http.StatusForbidden, "the activity's id is not on its actor's host")
+	case f.URLs.ours(doc.Actor), f.URLs.ours(keyID):
+		return "", refuse(http.StatusForbidden, "our own actors do not write to us")
+	}
+	for _, party := range [][2]string{{doc.Actor, actorHost}, {withoutFragment(keyID), signerHost}} {
+		blocked, err := f.blocked(ctx, party[0], party[1])
+		if err != nil {
+			return "", err
+		}
+		if blocked {
+			return "", refuse(http.StatusForbidden, "blocked here")
+		}
+	}
+	return signerHost, nil
+}
+
+// blocked asks the newest block list.
+func (f *Federation) blocked(ctx context.Context, actor, host string) (bool, error) {
+	blocks, err := f.Service.Blocks(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, b := range blocks {
+		if b.Covers(actor, host) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// authenticate finds the signer's key and verifies with it, fetching the key
+// once more if the one we had does not fit. It sets m.signer.
+func (f *Federation) authenticate(ctx context.Context, m *message) error {
+	// An account that deletes itself and was never seen here: nothing to do,
+	// and nothing to fetch. Mastodon sends these to every server it knows.
+	if deletesItself(m.doc) {
+		if _, err := f.Store.Peer(ctx, m.doc.Actor); errors.Is(err, participation.ErrNotFound) {
+			return errGone
+		}
+	}
+	s, cached, err := f.peers.bySignature(ctx, m.signed.KeyID, m.source)
+	if err != nil {
+		return keyError(err)
+	}
+	if err = m.signed.Verify(s.key); err != nil && cached {
+		if renewed, ok := f.peers.renew(ctx, m.signed.KeyID, m.source); ok {
+			s, err = renewed, m.signed.Verify(renewed.key)
+		}
+	}
+	if err != nil {
+		return refuse(http.StatusUnauthorized, "%v", err)
+	}
+	m.signer = s.peer
+	return f.peers.shown(ctx, m.host, m.signed.Form)
+}
+
+// keyError keeps what a caller can act on and turns the rest into 401.
+func keyError(err error) error {
+	if errors.Is(err, errUnreachable) || errors.Is(err, errGone) || errors.As(err, new(*Refusal)) {
+		return err
+	}
+	if errors.Is(err, errNoKey) {
+		return refuse(http.StatusUnauthorized, "%v", err)
+	}
+	return err
+}
+
+func deletesItself(d *as2.Document) bool {
+	if d.Type != "Delete" {
+		return false
+	}
+	a, err := d.Activity()
+	return err == nil && len(a.ObjectIDs) == 1 && a.ObjectIDs[0] == a.Actor
+}
+
+// gone ends the Delete of an account whose key could not be had. Only where
+// the account's own server says 410 is it believed; anything else is nothing
+// to us, and 202 keeps the sender from trying for days.
+func (f *Federation) gone(ctx context.Context, actor string, cause error) error {
+	if !errors.Is(cause, errGone) {
+		return cause
+	}
+	if _, err := f.Store.Peer(ctx, actor); errors.Is(err, participation.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return f.forget(ctx, actor)
+}
+
+// forget removes what an account that is gone left here.
+func (f *Federation) forget(ctx context.Context, actor string) error {
+	if err := f.Service.ForgetActor(ctx, actor); err != nil {
+		return err
+	}
+	if err := f.Store.RemoveFollower(ctx, "", actor); err != nil {
+		return err
+	}
+	peer, err := f.Store.Peer(ctx, actor)
+	if err != nil {
+		return err
+	}
+	f.peers.forget(actor)
+	return f.Store.SavePeer(ctx, Peer{Actor: actor, Inbox: peer.Inbox, Keys: peer.Keys, FetchedAt: f.Now(), Gone: true})
+}
+
+// accept does what a verified message says.
+func (f *Federation) accept(ctx context.Context, m message) error {
+	a, err := m.doc.Activity()
+	switch {
+	case errors.Is(err, as2.ErrUnsupported):
+		return nil
+	case err != nil:
+		return refuse(http.StatusBadRequest, "%v", err)
+	case m.signer.Actor != a.Actor:
+		return f.forwarded(ctx, m, a)
+	}
+	switch a.Type {
+	case "Create":
+		return f.create(ctx, m, a)
+	case "Update":
+		return f.update(ctx, m, a)
+	case "Delete":
+		return f.remove(ctx, a)
+	case "Follow":
+		return f.follow(ctx, m, a)
+	case "Undo":
+		return f.undo(ctx, a)
+	case "Like", "EmojiReact":
+		return f.gesture(ctx, m, a.ID, a.ObjectIDs, participation.Like, true)
+	case "Announce":
+		return f.gesture(ctx, m, a.ID, a.ObjectIDs, participation.Boost, true)
+	case "Flag":
+		return f.flag(ctx, m, a)
+	case "Block":
+		return f.unfollowed(ctx, a.Actor, a.ObjectIDs)
+	case "Move":
+		return f.move(ctx, m, a)
+	case "QuoteRequest":
+		return f.grantQuote(ctx, m, a)
+	}
+	return nil // Accept and Reject: we follow nobody
+}

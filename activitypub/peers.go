@@ -1,0 +1,407 @@
+package activitypub
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"inspraak/activitypub/as2"
+	"inspraak/activitypub/signature"
+	"inspraak/participation"
+)
+
+// How keys are fetched, and how often not.
+const (
+	keyPatience   = 2 * time.Second  // how long a request waits for its signer's key
+	fetchDeadline = 15 * time.Second // how long the fetch itself goes on, for the next request
+	refetchEvery  = 5 * time.Minute  // per key, after a signature that did not verify
+	firstRefusal  = 5 * time.Minute  // a failed fetch is not repeated for so long, doubling
+	lastRefusal   = 6 * time.Hour
+	cachedKeys    = 8192 // parsed keys held in memory, twice
+	failedFetches = 10   // per minute, per host and per source IP
+)
+
+// Why a key cannot be had. Only errUnreachable is worth waiting for.
+var (
+	errUnreachable = errors.New("its server cannot be reached now")
+	errGone        = errors.New("the account is gone")
+	errNoKey       = errors.New("no such key")
+)
+
+// A signer is a public key and the actor that owns it.
+type signer struct {
+	key  crypto.PublicKey
+	peer Peer
+}
+
+// peers knows remote actors and their keys: memory, store, or one guarded
+// fetch. Failures are remembered, so that nobody can make us fetch in a loop.
+type peers struct {
+	f       *Federation
+	flights singleflight.Group
+
+	mu       sync.Mutex
+	young    map[string]signer // two generations: old is what young was, once full
+	old      map[string]signer
+	refusals map[string]refusal
+	renewed  map[string]time.Time
+	budgets  map[string]budget
+	rfc9421  map[string]bool // hosts that have shown it
+}
+
+type refusal struct {
+	err   error
+	until time.Time
+	wait  time.Duration
+}
+
+type budget struct {
+	minute time.Time
+	failed int
+}
+
+func newPeers(f *Federation) *peers {
+	return &peers{f: f, young: map[string]signer{}, old: map[string]signer{}, refusals: map[string]refusal{},
+		renewed: map[string]time.Time{}, budgets: map[string]budget{}, rfc9421: map[string]bool{}}
+}
+
+// bySignature returns the signer that a key id names, from memory or store, or
+// fetched within keyPatience. source is the IP address that asked.
+func (p *peers) bySignature(ctx context.Context, keyID, source string) (s signer, cached bool, err error) {
+	if s, ok := p.remembered(keyID); ok {
+		return s, true, nil
+	}
+	peer, err := p.f.Store.PeerByKey(ctx, keyID)
+	if err == nil && !peer.Gone {
+		if s, err = p.remember(keyID, peer); err == nil {
+			return s, true, nil
+		}
+	} else if err != nil && !errors.Is(err, participation.ErrNotFound) {
+		return s, false, err
+	}
+	s, err = p.fetchSigner(ctx, keyID, source)
+	return s, false, err
+}
+
+// renew fetches a key again after a signature did not verify with the one we
+// had, at most every refetchEvery. ok is false if it did not.
+func (p *peers) renew(ctx context.Context, keyID, source string) (s signer, ok bool) {
+	now := p.f.Now()
+	p.mu.Lock()
+	recently := now.Sub(p.renewed[keyID]) < refetchEvery
+	if !recently {
+		sweep(p.renewed, func(t time.Time) bool { return now.Sub(t) > refetchEvery })
+		p.renewed[keyID] = now
+	}
+	p.mu.Unlock()
+	if recently {
+		return signer{}, false
+	}
+	s, err := p.fetchSigner(ctx, keyID, source)
+	return s, err == nil
+}
+
+func (p *peers) remembered(keyID string) (signer, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, ok := p.young[keyID]
+	if !ok {
+		if s, ok = p.old[keyID]; ok {
+			p.young[keyID] = s
+		}
+	}
+	return s, ok
+}
+
+// remember parses the named key of a peer and keeps it in memory.
+func (p *peers) remember(keyID string, peer Peer) (signer, error) {
+	i := slices.IndexFunc(peer.Keys, func(k PeerKey) bool { return k.ID == keyID })
+	if i < 0 {
+		return signer{}, fmt.Errorf("%w: %s does not list %s", errNoKey, peer.Actor, keyID)
+	}
+	var s signer
+	var err error
+	if s.peer = peer; peer.Keys[i].Multibase != "" {
+		s.key, err = signature.ParseMultikey(peer.Keys[i].Multibase)
+	} else {
+		s.key, err = signature.ParseKey(peer.Keys[i].PEM)
+	}
+	if err != nil {
+		return signer{}, fmt.Errorf("%w: %s: %w", errNoKey, keyID, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.young) >= cachedKeys {
+		p.old, p.young = p.young, map[string]signer{}
+	}
+	p.young[keyID] = s
+	return s, nil
+}
+
+func (p *peers) forget(actor string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, generation := range []map[string]signer{p.young, p.old} {
+		for id, s := range generation {
+			if s.peer.Actor == actor {
+				delete(generation, id)
+			}
+		}
+	}
+}
+
+// fetchSigner fetches a key's actor, once for all who ask at the same time.
+// The caller waits for keyPatience; the fetch itself may go on and fill the
+// cache for the sender's next try.
+func (p *peers) fetchSigner(ctx context.Context, keyID, source string) (signer, error) {
+	host, err := p.f.hostOf(keyID)
+	if err != nil {
+		return signer{}, fmt.Errorf("%w: %w", errNoKey, err)
+	}
+	if err := p.allowed(keyID, host, source); err != nil {
+		return signer{}, err
+	}
+	flight := p.flights.DoChan(keyID, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchDeadline)
+		defer cancel()
+		s, err := p.fetch(ctx, keyID)
+		p.note(keyID, host, source, err)
+		return s, err
+	})
+	patience := time.NewTimer(keyPatience)
+	defer patience.Stop()
+	select {
+	case done := <-flight:
+		if done.Err != nil {
+			return signer{}, done.Err
+		}
+		return done.Val.(signer), nil
+	case <-patience.C:
+		return signer{}, fmt.Errorf("key %s: %w: no answer within %s", keyID, errUnreachable, keyPatience)
+	case <-ctx.Done():
+		return signer{}, ctx.Err()
+	}
+}
+
+// allowed says whether a fetch may be made, by earlier failures. A host over
+// its budget is merely unreachable for now: honest voters of a host that
+// somebody makes us fail at must not be turned away.
+func (p *peers) allowed(keyID, host, source string) error {
+	now := p.f.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r, ok := p.refusals[withoutFragment(keyID)]; ok && now.Before(r.until) {
+		return r.err
+	}
+	if b := p.budgets["ip "+source]; b.failed >= failedFetches && now.Sub(b.minute) < time.Minute {
+		return later(http.StatusTooManyRequests, time.Minute, "too many keys that could not be fetched, from your address")
+	}
+	if b := p.budgets["host "+host]; b.failed >= failedFetches && now.Sub(b.minute) < time.Minute {
+		return fmt.Errorf("key %s: %w", keyID, errUnreachable)
+	}
+	return nil
+}
+
+// note books the outcome of a fetch. Permanent failures are remembered with
+// doubling; those of reaching the server are not, the waiting room paces them.
+func (p *peers) note(keyID, host, source string, err error) {
+	now := p.f.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	url := withoutFragment(keyID)
+	if err == nil {
+		delete(p.refusals, url)
+		return
+	}
+	sweep(p.budgets, func(b budget) bool { return now.Sub(b.minute) > time.Minute })
+	for _, name := range []string{"ip " + source, "host " + host} {
+		b := p.budgets[name]
+		if now.Sub(b.minute) >= time.Minute {
+			b = budget{minute: now}
+		}
+		b.failed++
+		p.budgets[name] = b
+	}
+	if errors.Is(err, errUnreachable) {
+		return
+	}
+	sweep(p.refusals, func(r refusal) bool { return now.Sub(r.until) > lastRefusal })
+	r := p.refusals[url]
+	r.err, r.wait = err, min(max(2*r.wait, firstRefusal), lastRefusal)
+	r.until = now.Add(r.wait)
+	p.refusals[url] = r
+}
+
+// sweep keeps a map of memories bounded: past 10,000 the stale ones go, and if
+// that is not enough, any.
+func sweep[V any](m map[string]V, stale func(V) bool) {
+	const most = 10_000
+	if len(m) < most {
+		return
+	}
+	for k, v := range m {
+		if stale(v) || len(m) > most*9/10 {
+			delete(m, k)
+		}
+	}
+}
+
+// fetch gets the document that a key id names, finds the actor that owns the
+// key, and insists that the actor's own document, at its own address, lists
+// the key. The document at the key id may be the actor itself (`#main-key`), a
+// stub of it (GoToSocial's …/main-key) or a bare key with an owner.
+func (p *peers) fetch(ctx context.Context, keyID string) (signer, error) {
+	at := withoutFragment(keyID)
+	doc, err := p.f.get(ctx, at)
+	if err != nil {
+		return signer{}, err
+	}
+	var owner string
+	if actor, err := doc.AsActor(); err == nil {
+		owner = actor.ID
+	} else if key, err := doc.AsKey(); err == nil && key.ID == keyID {
+		owner = key.Owner
+	} else {
+		return signer{}, fmt.Errorf("%w: %s is neither an actor nor a key", errNoKey, at)
+	}
+	if owner != at {
+		if !p.f.sameHost(owner, keyID) {
+			return signer{}, fmt.Errorf("%w: %s claims an owner on another host", errNoKey, at)
+		}
+		if doc, err = p.f.get(ctx, owner); err != nil {
+			return signer{}, err
+		}
+	}
+	peer, err := p.read(doc, owner)
+	if err != nil {
+		return signer{}, err
+	}
+	s, err := p.remember(keyID, peer)
+	if err != nil {
+		return signer{}, err
+	}
+	return s, p.f.Store.SavePeer(ctx, peer)
+}
+
+// read turns an actor document into a Peer, if it is what stands at its own
+// address and keeps to its own host.
+func (p *peers) read(doc *as2.Document, at string) (Peer, error) {
+	a, err := doc.AsActor()
+	if err != nil {
+		return Peer{}, fmt.Errorf("%w: %s: %w", errNoKey, at, err)
+	}
+	switch {
+	case a.ID != at || strings.Contains(a.ID, "#"):
+		return Peer{}, fmt.Errorf("%w: the document at %s says it is %s", errNoKey, at, a.ID)
+	case a.Inbox == "" || !p.f.sameHost(a.Inbox, a.ID):
+		return Peer{}, fmt.Errorf("%w: %s has no inbox on its own host", errNoKey, at)
+	}
+	peer := Peer{Actor: a.ID, Type: a.Type, Inbox: a.Inbox, Username: a.PreferredUsername, Name: a.Name,
+		MovedTo: a.MovedTo, AlsoKnownAs: a.AlsoKnownAs, Published: a.Published, FetchedAt: p.f.Now()}
+	if p.f.sameHost(a.SharedInbox, a.ID) {
+		peer.SharedInbox = a.SharedInbox
+	}
+	if p.f.sameHost(a.URL, a.ID) {
+		peer.URL = a.URL
+	}
+	for _, k := range a.Keys {
+		if k.Owner == a.ID && p.f.sameHost(k.ID, a.ID) {
+			peer.Keys = append(peer.Keys, PeerKey{ID: k.ID, PEM: k.PEM, Multibase: k.Multibase})
+		}
+	}
+	return peer, nil
+}
+
+// actor returns a remote actor, fetched if it is not known.
+func (p *peers) actor(ctx context.Context, id string) (Peer, error) {
+	peer, err := p.f.Store.Peer(ctx, id)
+	if err == nil || !errors.Is(err, participation.ErrNotFound) {
+		return peer, err
+	}
+	return p.refresh(ctx, id)
+}
+
+// refresh fetches an actor's document again.
+func (p *peers) refresh(ctx context.Context, id string) (Peer, error) {
+	doc, err := p.f.get(ctx, id)
+	if err != nil {
+		return Peer{}, err
+	}
+	peer, err := p.read(doc, id)
+	if err != nil {
+		return Peer{}, err
+	}
+	p.forget(id)
+	return peer, p.f.Store.SavePeer(ctx, peer)
+}
+
+// shown remembers that a host signs with RFC 9421, so that we may too.
+func (p *peers) shown(ctx context.Context, host string, form signature.Form) error {
+	if form != signature.RFC9421 {
+		return nil
+	}
+	p.mu.Lock()
+	known := p.rfc9421[host]
+	if !known {
+		sweep(p.rfc9421, func(bool) bool { return false })
+		p.rfc9421[host] = true
+	}
+	p.mu.Unlock()
+	if known {
+		return nil
+	}
+	return p.f.Store.SaveHostForm(ctx, host, true)
+}
+
+// get fetches one ActivityStreams document, signed by the instance actor, and
+// sorts failures into those worth waiting for and those that are not.
+func (f *Federation) get(ctx context.Context, address string) (*as2.Document, error) {
+	if _, err := f.hostOf(address); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoKey, err)
+	}
+	if f.URLs.ours(address) {
+		return nil, fmt.Errorf("%w: %s is this node's own", errNoKey, address)
+	}
+	answer, err := f.Client.Get(ctx, address, acceptActivity, f.signer(InstanceKey, nil, signature.Cavage))
+	if err != nil {
+		if worthWaiting(err) {
+			return nil, fmt.Errorf("fetch %s: %w: %w", address, errUnreachable, err)
+		}
+		return nil, fmt.Errorf("fetch %s: %w: %w", address, errNoKey, err)
+	}
+	switch status := answer.Status; {
+	case status == http.StatusGone:
+		return nil, fmt.Errorf("fetch %s: %w", address, errGone)
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
+		return nil, fmt.Errorf("fetch %s: %w: it answered %d", address, errUnreachable, status)
+	case status != http.StatusOK:
+		return nil, fmt.Errorf("fetch %s: %w: it answered %d", address, errNoKey, status)
+	case !IsActivityStreams(answer.Header.Get("Content-Type")):
+		return nil, fmt.Errorf("fetch %s: %w: it is not an ActivityStreams document", address, errNoKey)
+	case answer.FinalURL != address && !f.sameHost(answer.FinalURL, address):
+		return nil, fmt.Errorf("fetch %s: %w: it was redirected to another host", address, errNoKey)
+	}
+	doc, err := as2.Decode(answer.Body)
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s: %w: %w", address, errNoKey, err)
+	}
+	return doc, nil
+}
+
+const acceptActivity = `application/activity+json, application/ld+json; profile="https://www.w3.org/ns/activitystreams"`
+
+func worthWaiting(err error) bool {
+	var fetch *FetchError
+	if errors.As(err, &fetch) {
+		return fetch.Temporary()
+	}
+	return true // a deadline of ours, or cancelled
+}

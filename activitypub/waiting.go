@@ -1,0 +1,204 @@
+package activitypub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"inspraak/activitypub/as2"
+	"inspraak/activitypub/signature"
+	"inspraak/participation"
+)
+
+// The waiting room's pace: the first retry after a minute, doubling to six
+// hours, for three days. That is as long as Mastodon itself would try.
+const (
+	firstRetry  = time.Minute
+	lastRetry   = 6 * time.Hour
+	waitingTime = 72 * time.Hour
+)
+
+// A held request is what is needed to judge it again, as of its receipt. It is
+// kept sealed: it may hold a vote and its voter.
+type held struct {
+	Target string      `json:"target"`
+	Host   string      `json:"host"`
+	Header http.Header `json:"header"`
+	Body   []byte      `json:"body"`
+	Source string      `json:"source"`
+}
+
+// wait commits a request whose signer's key cannot be had now, so that it can
+// be answered 202 and verified later: a viral consultation must not lose votes
+// because the voters' server is slow to serve actor documents.
+func (f *Federation) wait(ctx context.Context, r *http.Request, body []byte, m message) error {
+	consultation, secret, err := f.sealFor(ctx, m)
+	if err != nil {
+		return err
+	}
+	target := r.RequestURI
+	if target == "" {
+		target = r.URL.RequestURI()
+	}
+	plain, err := json.Marshal(held{Target: target, Host: r.Host, Header: m.signed.Header(), Body: body, Source: m.source})
+	if err != nil {
+		return fmt.Errorf("wait: %w", err)
+	}
+	known, err := f.Store.KnownHost(ctx, m.host)
+	if err != nil {
+		return err
+	}
+	// The signature is part of what a retry must have in common: by the body
+	// alone, a forged copy sent first would take a real vote's place.
+	digest := f.Secrets.Node().Voter(fmt.Sprint(m.signed.Header()["Signature"]) + string(body))
+	added, err := f.Store.AddWaiting(ctx, Waiting{
+		Digest: digest, Consultation: consultation, Host: m.host, Known: known, ReceivedAt: m.received,
+		Sealed: secret.Seal(plain, []byte(consultation)), Next: m.received.Add(firstRetry),
+	})
+	if err != nil {
+		return err
+	}
+	if !added {
+		return later(http.StatusServiceUnavailable, 5*time.Minute, "your server does not serve its actors now, and the waiting room is full")
+	}
+	return nil
+}
+
+// sealFor picks the key that a waiting request is sealed with: that of the
+// consultation it votes in, which is destroyed with it, else the node's own.
+func (f *Federation) sealFor(ctx context.Context, m message) (consultation string, _ *participation.Secret, _ error) {
+	a, err := m.doc.Activity()
+	if err != nil {
+		if errors.Is(err, as2.ErrUnsupported) {
+			return "", f.Secrets.Node(), nil
+		}
+		return "", nil, refuse(http.StatusBadRequest, "%v", err)
+	}
+	for _, o := range a.Objects {
+		id, ok := f.voteFor(o)
+		if !ok {
+			continue
+		}
+		c, err := f.Service.Consultation(ctx, id)
+		if errors.Is(err, participation.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return "", nil, err
+		}
+		secret, err := f.Secrets.Secret(c.ID)
+		return c.ID, secret, err
+	}
+	return "", f.Secrets.Node(), nil
+}
+
+// RetryWaiting tries the waiting requests that are due, and reports how many
+// left the room. It is a job of the node.
+func (f *Federation) RetryWaiting(ctx context.Context) (settled int, err error) {
+	due, err := f.Store.DueWaiting(ctx, "", f.Now(), 200)
+	if err != nil {
+		return 0, fmt.Errorf("waiting room: %w", err)
+	}
+	left, err := f.retryAll(ctx, due)
+	return len(due) - left, err
+}
+
+// FlushWaiting tries everything that waits for one consultation once more, as
+// closing requires. What then remains could not be verified in time: it is
+// removed and its number returned.
+func (f *Federation) FlushWaiting(ctx context.Context, consultation string) (unverified int, err error) {
+	const forever = 100 * 365 * 24 * time.Hour
+	all, err := f.Store.DueWaiting(ctx, consultation, f.Now().Add(forever), MaxWaiting)
+	if err != nil {
+		return 0, fmt.Errorf("waiting room: %w", err)
+	}
+	if _, err := f.retryAll(ctx, all); err != nil {
+		return 0, err
+	}
+	rest, err := f.Store.DueWaiting(ctx, consultation, f.Now().Add(forever), MaxWaiting)
+	if err != nil {
+		return 0, fmt.Errorf("waiting room: %w", err)
+	}
+	for _, w := range rest {
+		if err := f.Store.RemoveWaiting(ctx, w.ID); err != nil {
+			return 0, fmt.Errorf("waiting room: %w", err)
+		}
+	}
+	return len(rest), nil
+}
+
+func (f *Federation) retryAll(ctx context.Context, list []Waiting) (left int, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	stays := make([]bool, len(list))
+	for i, w := range list {
+		group.Go(func() (err error) {
+			stays[i], err = f.retry(ctx, w)
+			return err
+		})
+	}
+	err = group.Wait()
+	for _, stay := range stays {
+		if stay {
+			left++
+		}
+	}
+	return left, err
+}
+
+// retry judges one waiting request again. It stays only while its signer's
+// server cannot be reached.
+func (f *Federation) retry(ctx context.Context, w Waiting) (stays bool, err error) {
+	err = f.judge(ctx, w)
+	switch {
+	case errors.Is(err, errUnreachable) && f.Now().Sub(w.ReceivedAt) < waitingTime:
+		pause := lastRetry
+		if w.Attempts < 9 {
+			pause = min(firstRetry<<(w.Attempts+1), lastRetry)
+		}
+		return true, f.Store.PostponeWaiting(ctx, w.ID, w.Attempts+1, f.Now().Add(pause))
+	case err == nil, errors.Is(err, errUnreachable), errors.Is(err, errGone), errors.Is(err, participation.ErrSealed),
+		errors.As(err, new(*Refusal)), errors.Is(err, errSpoilt):
+		return false, f.Store.RemoveWaiting(ctx, w.ID)
+	}
+	return true, err
+}
+
+var errSpoilt = errors.New("a waiting request can no longer be read")
+
+func (f *Federation) judge(ctx context.Context, w Waiting) error {
+	secret := f.Secrets.Node()
+	if w.Consultation != "" {
+		var err error
+		if secret, err = f.Secrets.Secret(w.Consultation); err != nil {
+			return err
+		}
+	}
+	plain, err := secret.Open(w.Sealed, []byte(w.Consultation))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errSpoilt, err)
+	}
+	var h held
+	if err := json.Unmarshal(plain, &h); err != nil {
+		return fmt.Errorf("%w: %w", errSpoilt, err)
+	}
+	m := message{received: w.ReceivedAt, source: h.Source}
+	if m.doc, err = as2.Decode(h.Body); err != nil {
+		return fmt.Errorf("%w: %w", errSpoilt, err)
+	}
+	r := &http.Request{Method: http.MethodPost, Host: h.Host, RequestURI: h.Target, Header: h.Header}
+	if m.signed, err = signature.Inspect(r, h.Body, w.ReceivedAt, f.policy()); err != nil {
+		return fmt.Errorf("%w: %w", errSpoilt, err)
+	}
+	if m.host, err = f.origin(ctx, m.doc, m.signed.KeyID); err != nil { // it may have been blocked since
+		return err
+	}
+	if err := f.authenticate(ctx, &m); err != nil {
+		return err
+	}
+	return f.accept(ctx, m)
+}

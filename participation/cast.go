@@ -1,0 +1,284 @@
+package participation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// CastVote counts a vote, or says why not. When it returns without error the
+// outcome is on disk. Retransmissions change nothing: a vote object that is
+// known already is Repeated and leaves no trace.
+//
+// The outcome of several marks is Counted if one of them counted, else that of
+// the last.
+func (s *Service) CastVote(ctx context.Context, v Vote) (Outcome, error) {
+	var outcome Outcome
+	err := s.store.Update(ctx, func(tx Tx) error {
+		c, err := tx.Consultation(v.Consultation)
+		if err != nil {
+			return err
+		}
+		outcome, err = s.cast(tx, c, v)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("cast vote: %w", err)
+	}
+	return outcome, nil
+}
+
+func (s *Service) cast(tx Tx, c Consultation, v Vote) (Outcome, error) {
+	if !c.Kind.HasOptions() || len(v.Marks) == 0 {
+		return NotVotable, tx.Refuse(c.Number, NotVotable)
+	}
+	secret, err := s.keys.Secret(c.ID)
+	if err != nil {
+		return "", err
+	}
+	ballot := Ballot{Voter: secret.Voter(v.Actor), Actor: v.Actor, Inbox: v.Inbox, ReceivedAt: v.ReceivedAt}
+	sealed, err := tx.Ballot(c.Number, ballot.Voter)
+	if err != nil {
+		return "", err
+	}
+	if sealed != nil {
+		if ballot, err = secret.openBallot(ballot.Voter, sealed); err != nil {
+			return "", err
+		}
+	}
+	before, result := ballot.Choices, Outcome("")
+	for _, m := range v.Marks {
+		outcome, err := s.castMark(tx, c, secret, &ballot, v, m)
+		if err != nil {
+			return "", err
+		}
+		if result != Counted {
+			result = outcome
+		}
+	}
+	if ballot.Choices == before {
+		return result, nil
+	}
+	return result, tx.SaveBallot(c.Number, ballot.Voter, secret.sealBallot(ballot))
+}
+
+func (s *Service) castMark(tx Tx, c Consultation, secret *Secret, b *Ballot, v Vote, m Mark) (Outcome, error) {
+	option, ok := c.match(m.Name)
+	if !ok {
+		return UnknownOption, tx.Refuse(c.Number, UnknownOption)
+	}
+	mark := secret.mark(m.Object, option)
+	_, revoked, known, err := tx.Mark(c.Number, mark)
+	switch {
+	case err != nil:
+		return "", err
+	case revoked:
+		return Revoked, nil
+	case known:
+		return Repeated, nil
+	}
+	outcome := c.admits(v)
+	if outcome == Counted {
+		for _, gone := range []string{m.Object, v.Actor} {
+			buried, err := tx.Buried(s.grave(v.Actor, gone))
+			if err != nil {
+				return "", err
+			}
+			if buried {
+				return Revoked, tx.Refuse(c.Number, Revoked)
+			}
+		}
+		*b, outcome = c.add(*b, option)
+	}
+	if outcome != Counted {
+		return outcome, tx.Refuse(c.Number, outcome)
+	}
+	return Counted, tx.SaveMark(c.Number, mark, b.Voter)
+}
+
+// grave is the key under which the Delete of an object by an actor is kept.
+func (s *Service) grave(actor, object string) Pseudonym {
+	return s.keys.Node().mark(actor+" "+object, 0)
+}
+
+// Delete does what its author asked by deleting an object: a reply goes, a
+// vote is withdrawn while its consultation is open. An object never seen is
+// remembered for a week, should its Create come later. An object of somebody
+// else is left alone.
+func (s *Service) Delete(ctx context.Context, actor, object string) error {
+	votable, err := s.Consultations(ctx, Filter{Phases: []Phase{Open, Closed}})
+	if err != nil {
+		return fmt.Errorf("delete: %w", err)
+	}
+	err = s.store.Update(ctx, func(tx Tx) error {
+		r, err := tx.Reply(object)
+		switch {
+		case err == nil && r.Author.ID != actor:
+			return nil
+		case err == nil:
+			return s.removeReply(tx, r)
+		case !errors.Is(err, ErrNotFound):
+			return err
+		}
+		found, err := s.withdrawVote(tx, votable, actor, object)
+		if err != nil || found {
+			return err
+		}
+		return tx.Tombstone(s.grave(actor, object), s.now())
+	})
+	if err != nil {
+		return fmt.Errorf("delete: %w", err)
+	}
+	return nil
+}
+
+// withdrawVote looks in the consultations given, option by option, for a vote
+// object of the actor.
+func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object string) (found bool, err error) {
+	for _, c := range votable {
+		secret, err := s.keys.Secret(c.ID)
+		if errors.Is(err, ErrSealed) || !c.Kind.HasOptions() {
+			continue
+		} else if err != nil {
+			return false, err
+		}
+		for option := range c.Options {
+			mark := secret.mark(object, option)
+			voter, revoked, known, err := tx.Mark(c.Number, mark)
+			if err != nil {
+				return false, err
+			}
+			if !known || voter != secret.Voter(actor) {
+				continue
+			}
+			// The phase as this transaction sees it: a close may have come between.
+			if c, err = tx.Consultation(c.ID); err != nil {
+				return false, err
+			}
+			if revoked || c.Phase != Open || s.now().After(c.Deadline()) {
+				return true, nil // after closing the count stands
+			}
+			return true, s.uncount(tx, c, secret, voter, option, mark)
+		}
+	}
+	return false, nil
+}
+
+func (s *Service) uncount(tx Tx, c Consultation, secret *Secret, voter Pseudonym, option int, mark Pseudonym) error {
+	if err := tx.RevokeMark(c.Number, mark); err != nil {
+		return err
+	}
+	sealed, err := tx.Ballot(c.Number, voter)
+	if err != nil || sealed == nil {
+		return err
+	}
+	ballot, err := secret.openBallot(voter, sealed)
+	if err != nil {
+		return err
+	}
+	ballot.Choices &^= uint64(1) << option
+	if ballot.Choices != 0 {
+		return tx.SaveBallot(c.Number, voter, secret.sealBallot(ballot))
+	}
+	if err := tx.DeleteBallot(c.Number, voter); err != nil {
+		return err
+	}
+	return tx.Refuse(c.Number, Withdrawals)
+}
+
+// ForgetActor does what the deletion of an account asks: its replies and
+// gestures go, its ballots go where voting is still open. Where voting has
+// closed the count stands and the ballot loses its name.
+func (s *Service) ForgetActor(ctx context.Context, actor string) error {
+	published, err := s.Consultations(ctx, Filter{Phases: []Phase{Open, Closed, Withdrawn}})
+	if err != nil {
+		return fmt.Errorf("forget actor: %w", err)
+	}
+	err = s.store.Update(ctx, func(tx Tx) error {
+		for _, c := range published {
+			if err := s.forgetBallot(tx, c.ID, actor); err != nil {
+				return err
+			}
+		}
+		replies, err := tx.RepliesBy(actor)
+		if err != nil {
+			return err
+		}
+		for _, r := range replies {
+			if err := s.removeReply(tx, r); err != nil {
+				return err
+			}
+		}
+		if err := tx.UnsetGestures(actor); err != nil {
+			return err
+		}
+		return tx.Tombstone(s.grave(actor, actor), s.now())
+	})
+	if err != nil {
+		return fmt.Errorf("forget actor: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) forgetBallot(tx Tx, id, actor string) error {
+	c, err := tx.Consultation(id)
+	if err != nil || !c.Kind.HasOptions() {
+		return err
+	}
+	secret, err := s.keys.Secret(c.ID)
+	if errors.Is(err, ErrSealed) {
+		return nil // without the key nobody can find it, and nobody can read it
+	} else if err != nil {
+		return err
+	}
+	voter := secret.Voter(actor)
+	sealed, err := tx.Ballot(c.Number, voter)
+	if err != nil || sealed == nil {
+		return err
+	}
+	if c.Phase == Open && !s.now().After(c.Deadline()) {
+		if err := tx.RevokeMarks(c.Number, voter); err != nil {
+			return err
+		}
+		if err := tx.DeleteBallot(c.Number, voter); err != nil {
+			return err
+		}
+		return tx.Refuse(c.Number, Withdrawals)
+	}
+	ballot, err := secret.openBallot(voter, sealed)
+	if err != nil {
+		return err
+	}
+	ballot.Actor, ballot.Inbox, ballot.ReceivedAt = "", "", time.Time{}
+	return tx.SaveBallot(c.Number, voter, secret.sealBallot(ballot))
+}
+
+// VoterInboxes lists, each once, where the voters of a consultation receive,
+// for telling their servers a new count. Without the key there are none.
+func (s *Service) VoterInboxes(ctx context.Context, c Consultation) ([]string, error) {
+	secret, err := s.keys.Secret(c.ID)
+	if errors.Is(err, ErrSealed) || !c.Kind.HasOptions() {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("voters' inboxes: %w", err)
+	}
+	seen := map[string]bool{}
+	var inboxes []string
+	err = s.Ballots(ctx, c.Number, func(voter Pseudonym, sealed []byte) error {
+		b, err := secret.openBallot(voter, sealed)
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(b.Inbox) != "" && !seen[b.Inbox] {
+			seen[b.Inbox] = true
+			inboxes = append(inboxes, b.Inbox)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("voters' inboxes: %w", err)
+	}
+	return inboxes, nil
+}

@@ -1,0 +1,142 @@
+package participation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"inspraak/participation/markup"
+)
+
+// Receive keeps a report from another server's moderators. The same report
+// twice is kept once.
+func (s *Service) Receive(ctx context.Context, r Report) error {
+	err := s.store.Update(ctx, func(tx Tx) error {
+		if _, err := tx.Report(r.ID); !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		r.Text, r.Received = cut(markup.Plain(r.Text), 2000), s.now()
+		if err := tx.SaveReport(r); err != nil {
+			return err
+		}
+		_, err := tx.Record(Event{At: s.now(), Type: ReportReceived, Subject: r.ID})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("receive report: %w", err)
+	}
+	return nil
+}
+
+func cut(s string, size int) string {
+	for len(s) > size || !utf8.ValidString(s) {
+		_, last := utf8.DecodeLastRuneInString(s)
+		s = s[:min(len(s)-last, size)]
+	}
+	return s
+}
+
+// Resolve closes a report with what was done about it.
+func (s *Service) Resolve(ctx context.Context, id, resolution string) error {
+	err := s.store.Update(ctx, func(tx Tx) error {
+		r, err := tx.Report(id)
+		if err != nil {
+			return err
+		}
+		if !r.ResolvedAt.IsZero() {
+			return fmt.Errorf("%w: it was resolved on %s", ErrExists, r.ResolvedAt.Format("2006-01-02"))
+		}
+		r.ResolvedAt, r.Resolution = s.now(), resolution
+		if err := tx.SaveReport(r); err != nil {
+			return err
+		}
+		_, err = tx.Record(Event{At: s.now(), Type: ReportResolved, Subject: id, Reason: resolution})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("resolve report %s: %w", id, err)
+	}
+	return nil
+}
+
+// Block refuses everything from an account (an actor id) or a server (a host
+// in punycode) from now on. What was counted before stays counted.
+func (s *Service) Block(ctx context.Context, subject, reason string) error {
+	if reason == "" {
+		return fmt.Errorf("block %s: %w: give a reason", subject, ErrInvalid)
+	}
+	err := s.store.Update(ctx, func(tx Tx) error {
+		if err := tx.SaveBlock(Block{Subject: subject, Reason: reason, Created: s.now()}); err != nil {
+			return err
+		}
+		_, err := tx.Record(Event{At: s.now(), Type: ActorBlocked, Subject: subject, Reason: reason})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("block %s: %w", subject, err)
+	}
+	return nil
+}
+
+// Unblock takes a block back.
+func (s *Service) Unblock(ctx context.Context, subject string) error {
+	err := s.store.Update(ctx, func(tx Tx) error {
+		if err := tx.DeleteBlock(subject); err != nil {
+			return err
+		}
+		_, err := tx.Record(Event{At: s.now(), Type: ActorUnblocked, Subject: subject})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("unblock %s: %w", subject, err)
+	}
+	return nil
+}
+
+// Covers tells whether a block concerns an actor id on a host (in punycode,
+// with its port if it has one). A blocked host covers its subdomains.
+func (b Block) Covers(actor, host string) bool {
+	if strings.Contains(b.Subject, "://") {
+		return b.Subject == actor
+	}
+	name, _, found := strings.Cut(host, ":")
+	return host == b.Subject || strings.HasSuffix(host, "."+b.Subject) ||
+		found && (name == b.Subject || strings.HasSuffix(name, "."+b.Subject))
+}
+
+// SaveChannel adds a channel, or edits one that exists if edit is set.
+func (s *Service) SaveChannel(ctx context.Context, c Channel, edit bool) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	html, err := markup.Markdown(c.Summary)
+	if err != nil {
+		return fmt.Errorf("channel %s: %w", c.Name, err)
+	}
+	c.HTML = html
+	err = s.store.Update(ctx, func(tx Tx) error {
+		event := ChannelCreated
+		old, err := tx.Channel(c.Name)
+		switch {
+		case err == nil && !edit:
+			return ErrExists
+		case err == nil:
+			event, c.Created = ChannelEdited, old.Created
+		case !errors.Is(err, ErrNotFound) || edit:
+			return err
+		default:
+			c.Created = s.now()
+		}
+		if err := tx.SaveChannel(c); err != nil {
+			return err
+		}
+		_, err = tx.Record(Event{At: s.now(), Type: event, Channel: c.Name})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("channel %s: %w", c.Name, err)
+	}
+	return nil
+}

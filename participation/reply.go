@@ -1,0 +1,98 @@
+package participation
+
+import "time"
+
+// Visibility is whom the sender addressed. Only Public and Unlisted replies
+// are kept at all; anything narrower is a private message to the municipality
+// and leaves only a number.
+type Visibility string
+
+const (
+	Public   Visibility = "public"
+	Unlisted Visibility = "unlisted"
+)
+
+// Standing says whether a reply is shown.
+type Standing string
+
+const (
+	Shown  Standing = "shown"
+	Hidden Standing = "hidden" // by a moderator, with a reason
+)
+
+// Reply is a citizen's public message in a consultation's thread. Its words
+// belong to its author, who may edit or delete it at any time.
+type Reply struct {
+	ID           string // address of the remote object
+	Consultation string // ID of the consultation
+	Parent       string // address of what it answers
+	Author       Author
+	HTML         string // made safe
+	Language     string // BCP 47, "" unknown
+	URL          string // page at the author's server, "" if it gave none of its own host
+	Visibility   Visibility
+	Standing     Standing
+	Reason       string // public reason if hidden
+	Published    time.Time
+	Updated      time.Time // zero if never edited
+	Received     time.Time
+	Images       int // number of attachments, which are not shown here
+}
+
+// Author is how a remote account is shown beside its reply.
+type Author struct {
+	ID     string // canonical actor id
+	Name   string // display name made safe, may be empty
+	Handle string // user@host, host in punycode
+	URL    string // profile page
+}
+
+// PostKind is why the municipality wrote a post.
+type PostKind string
+
+const (
+	Answer  PostKind = "answer"  // official answer to a reply, in the citizen's thread
+	Notice  PostKind = "notice"  // message to all in the consultation's thread
+	Erratum PostKind = "erratum" // correction that leaves the frozen text as it was
+	Closing PostKind = "result"  // the result, posted at closing
+)
+
+// Post is a message of the municipality in a consultation's thread.
+type Post struct {
+	ID           string // random, permanent; the object's address ends in it
+	Consultation string
+	Channel      string
+	Kind         PostKind
+	InReplyTo    string // address: of a reply for an answer, else of the consultation
+	Mention      Author // whom an answer addresses; empty otherwise
+	Source       string // Markdown
+	HTML         string
+	Language     string
+	Published    time.Time
+}
+
+// Gesture is a public sign of attention for a consultation.
+type Gesture string
+
+const (
+	Like  Gesture = "like"  // once per actor, whatever the emoji
+	Boost Gesture = "boost" // an Announce
+)
+
+// Report is a complaint that another server's moderators sent (Flag).
+type Report struct {
+	ID         string // address of the Flag
+	Server     string // host that sent it
+	Text       string // plain text
+	Objects    []string
+	Received   time.Time
+	ResolvedAt time.Time // zero while open
+	Resolution string
+}
+
+// Block refuses everything from an account or a server and its subdomains.
+type Block struct {
+	Subject string // an actor id (https://…) or a host name in punycode
+	Reason  string
+	Created time.Time
+}

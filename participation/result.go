@@ -1,0 +1,39 @@
+package participation
+
+import "time"
+
+// Result is a snapshot of a count. Page, feed, JSON and the Question on the
+// wire all show the newest snapshot, hence the same numbers.
+type Result struct {
+	Consultation string
+	Version      int // 1, 2, 3 … per consultation
+	At           time.Time
+	Turnout      int   // ballots
+	Counts       []int // per option; nil while counts are hidden
+	Pending      int   // ballots in Turnout that Counts does not yet show (Live, in batches)
+	Replies      int   // shown now
+	Likes        int
+	Boosts       int
+	Refused      map[Outcome]int // what was not counted, by reason
+	Final        bool
+}
+
+// Same tells whether two snapshots show the same numbers.
+func (r Result) Same(o Result) bool {
+	if r.Turnout != o.Turnout || r.Pending != o.Pending || r.Replies != o.Replies ||
+		r.Likes != o.Likes || r.Boosts != o.Boosts || r.Final != o.Final ||
+		len(r.Counts) != len(o.Counts) || len(r.Refused) != len(o.Refused) {
+		return false
+	}
+	for i := range r.Counts {
+		if r.Counts[i] != o.Counts[i] {
+			return false
+		}
+	}
+	for reason, n := range r.Refused {
+		if o.Refused[reason] != n {
+			return false
+		}
+	}
+	return true
+}

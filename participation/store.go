@@ -1,0 +1,126 @@
+package participation
+
+import (
+	"context"
+	"time"
+)
+
+// Store is what the domain needs kept. The room store implements it.
+type Store interface {
+	Reader
+	// Update runs fn in one transaction. When it returns nil all of it is on
+	// disk; when it returns an error nothing of it is. fn must not wait for
+	// anything but the transaction, and may run together with others in one
+	// commit, never interleaved with them.
+	Update(ctx context.Context, fn func(Tx) error) error
+}
+
+// Reader reads what is committed. Every method returns ErrNotFound (wrapped)
+// for a single thing that is not there, and an empty list where nothing is.
+type Reader interface {
+	Channels(ctx context.Context) ([]Channel, error) // by creation
+	Channel(ctx context.Context, name string) (Channel, error)
+	Consultations(ctx context.Context, f Filter) ([]Consultation, error)
+	// Consultation finds one by its ID or its slug.
+	Consultation(ctx context.Context, idOrSlug string) (Consultation, error)
+	Result(ctx context.Context, consultation string) (Result, error) // newest snapshot
+	Replies(ctx context.Context, f ReplyFilter) ([]Reply, error)
+	Reply(ctx context.Context, id string) (Reply, error)
+	Posts(ctx context.Context, consultation string) ([]Post, error) // oldest first
+	Post(ctx context.Context, id string) (Post, error)
+	Reports(ctx context.Context, all bool) ([]Report, error) // open ones, or all; oldest first
+	Blocks(ctx context.Context) ([]Block, error)
+	// Events returns up to limit events with Seq > after, in order.
+	Events(ctx context.Context, after int64, limit int) ([]Event, error)
+	// Ballots calls fn for every sealed ballot of a consultation, in no
+	// meaningful order, until fn fails.
+	Ballots(ctx context.Context, number int64, fn func(Pseudonym, []byte) error) error
+	Tallies(ctx context.Context, c Consultation) (Tallies, error)
+}
+
+// Tallies are the numbers of a consultation that can be had without its key.
+type Tallies struct {
+	Ballots, Replies, Likes, Boosts int
+	Refused                         map[Outcome]int
+}
+
+// Filter selects consultations; zero fields select all. Newest opening first.
+type Filter struct {
+	Channel string
+	Phases  []Phase
+	// DueBefore selects those whose next change by the clock lies at or before
+	// it: Scheduled by OpensAt, Open by ClosesAt+Grace.
+	DueBefore time.Time
+	Limit     int
+}
+
+// ReplyFilter selects replies, oldest first by Received.
+type ReplyFilter struct {
+	Consultation string
+	Author       string // actor id
+	All          bool   // hidden ones too
+	Limit        int    // 0: all
+	Offset       int
+}
+
+// Tx reads and writes inside one transaction. Saves insert or replace by key.
+type Tx interface {
+	Consultation(idOrSlug string) (Consultation, error)
+	SaveConsultation(*Consultation) error // sets Number of a new one; ErrExists if slug or ID is taken by another
+	DeleteDraft(id string) error
+	Channel(name string) (Channel, error)
+	SaveChannel(Channel) error
+
+	// Ballot returns the sealed ballot of a voter; nil if there is none.
+	Ballot(number int64, voter Pseudonym) (sealed []byte, err error)
+	SaveBallot(number int64, voter Pseudonym, sealed []byte) error
+	DeleteBallot(number int64, voter Pseudonym) error
+	// Mark returns whose vote object it is; known is false if it never came.
+	Mark(number int64, mark Pseudonym) (voter Pseudonym, revoked, known bool, err error)
+	SaveMark(number int64, mark, voter Pseudonym) error
+	// RevokeMark and RevokeMarks keep the mark, so that a replay of its
+	// activity does not count again.
+	RevokeMark(number int64, mark Pseudonym) error
+	RevokeMarks(number int64, voter Pseudonym) error
+	// Refuse adds one to the number of votes not counted for a reason.
+	Refuse(number int64, reason Outcome) error
+	Tallies(c Consultation) (Tallies, error)
+
+	Reply(id string) (Reply, error)
+	SaveReply(Reply) error
+	DeleteReply(id string) error
+	RepliesBy(actor string) ([]Reply, error)
+
+	// SetGesture and UnsetGesture are idempotent; id is the activity's address.
+	SetGesture(number int64, g Gesture, actor, inbox, id string) error
+	UnsetGesture(number int64, g Gesture, actor string) error
+	UnsetGestures(actor string) error
+
+	SaveResult(Result) error
+	Result(consultation string) (Result, error)
+	SavePost(Post) error
+	SaveReport(Report) error // a known ID is left as it is, unless it resolves
+	Report(id string) (Report, error)
+	SaveBlock(Block) error
+	DeleteBlock(subject string) error
+
+	// Tombstone remembers, for a week and bounded in number, that an object's
+	// Delete came; Buried asks. The key is an opaque digest.
+	Tombstone(key Pseudonym, at time.Time) error
+	Buried(key Pseudonym) (bool, error)
+
+	// Record appends to the event log and returns its number.
+	Record(Event) (seq int64, err error)
+}
+
+// Keyring keeps consultation keys outside the database.
+type Keyring interface {
+	// Secret returns a consultation's key, or ErrSealed if it is not here.
+	Secret(consultation string) (*Secret, error)
+	// Create makes and keeps a key for a new consultation; ErrExists if there
+	// is one, which is never replaced.
+	Create(consultation string) error
+	// Node is the node's own key: it recognises deleted objects and guards
+	// requests that wait for verification and concern no consultation.
+	Node() *Secret
+}

@@ -1,0 +1,98 @@
+package participation
+
+import (
+	"html"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Mark is one choice as it arrived: the name of an option, and the address of
+// the object that carried it, by which its sender may later withdraw it.
+type Mark struct {
+	Object string
+	Name   string
+}
+
+// Vote is what one activity brought: one mark, or several of one ballot
+// (GoToSocial before 0.18 sends them together).
+type Vote struct {
+	Consultation string // its ID
+	Actor        string // canonical id of the voting account
+	Host         string // host of Actor
+	Inbox        string // where Updates for this voter go: shared inbox, else own
+	Marks        []Mark
+	ReceivedAt   time.Time // judged by this, never by a sender's clock
+}
+
+// Outcome is what became of a vote. Everything but Counted and Repeated leaves
+// only a number behind.
+type Outcome string
+
+const (
+	Counted       Outcome = "counted"
+	Repeated      Outcome = "repeated"       // already voted: the first vote counts
+	Late          Outcome = "late"           // received after the deadline
+	Early         Outcome = "early"          // received before opening
+	UnknownOption Outcome = "unknown-option" // no option has that name
+	NotAllowed    Outcome = "not-allowed"    // the server is not among those allowed
+	Revoked       Outcome = "revoked"        // its Delete had come before it, or it was withdrawn
+	NotVotable    Outcome = "not-votable"    // an open question, a withdrawn consultation
+	Withdrawals   Outcome = "withdrawn"      // counted first, then taken back by its sender
+	Unverified    Outcome = "unverified"     // received in time, its signature could never be checked
+	Private       Outcome = "private-reply"  // a reply that is not public: not kept, not shown
+)
+
+// Ballot is all marks of one voter. It exists in the clear only while it is
+// worked on: the store keeps it sealed under the consultation's key.
+type Ballot struct {
+	Voter      Pseudonym
+	Choices    uint64 // bit i set: option i chosen
+	Actor      string
+	Inbox      string
+	ReceivedAt time.Time // of the first mark, whole seconds
+}
+
+// match finds the option that a mark names: equal bytes, else equal after NFC,
+// HTML-unescaping, trimming and collapsing of blanks, which undoes all that
+// servers are known to do to names. Case is never folded.
+func (c Consultation) match(name string) (option int, ok bool) {
+	if i := slices.Index(c.Options, name); i >= 0 {
+		return i, true
+	}
+	folded := foldName(name)
+	i := slices.IndexFunc(c.Options, func(o string) bool { return foldName(o) == folded })
+	return i, i >= 0
+}
+
+func foldName(s string) string {
+	return strings.Join(strings.Fields(norm.NFC.String(html.UnescapeString(s))), " ")
+}
+
+// admits judges whether a vote may be considered at all; Counted means yes.
+func (c Consultation) admits(v Vote) Outcome {
+	switch {
+	case !c.Kind.HasOptions() || c.Phase == Withdrawn || c.Phase == Draft:
+		return NotVotable
+	case c.Phase == Scheduled:
+		return Early
+	case c.Phase == Closed, v.ReceivedAt.After(c.Deadline()):
+		return Late
+	case len(c.Terms.AllowedServers) > 0 && !slices.Contains(c.Terms.AllowedServers, v.Host):
+		return NotAllowed
+	}
+	return Counted
+}
+
+// add puts option i on the ballot: a single choice takes one mark and keeps
+// it, a multiple choice takes each option once.
+func (c Consultation) add(b Ballot, i int) (Ballot, Outcome) {
+	bit := uint64(1) << i
+	if b.Choices&bit != 0 || (c.Kind == SingleChoice && b.Choices != 0) {
+		return b, Repeated
+	}
+	b.Choices |= bit
+	return b, Counted
+}
