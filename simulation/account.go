@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -106,10 +107,11 @@ func (s *Server) newAccount(name, path string) *Account {
 // newInstanceActor makes the actor that signs for the server itself. The
 // caller holds s.mu.
 func (s *Server) newInstanceActor() *Account {
-	name, path := s.host, "/actor"
+	name, _, _ := strings.Cut(s.host, ":") // a port is no part of a user name
+	path := "/actor"
 	switch s.kind {
 	case GoToSocial, GoToSocialOld:
-		path = "/users/" + s.host
+		path = "/users/" + name
 	case Misskey:
 		name = "instance.actor"
 		path = "/users/" + s.newID()

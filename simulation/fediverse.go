@@ -166,6 +166,9 @@ func (f *Fediverse) run(ctx context.Context) {
 		next = f.pause()
 		if !f.now().Before(discover) {
 			discover = f.now().Add(time.Minute)
+			for _, s := range f.Servers {
+				s.dropReceived() // a demo may run for days
+			}
 			if f.discover(ctx); len(f.Consultations()) == 0 {
 				discover, next = f.now(), time.Second
 				continue

@@ -190,6 +190,13 @@ func (s *Server) Forget() {
 	s.received, s.problems = nil, nil
 }
 
+// dropReceived drops what Received reports so far, and keeps the problems.
+func (s *Server) dropReceived() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.received = nil
+}
+
 // SetFault makes the server misbehave from now on; the zero Fault heals it.
 func (s *Server) SetFault(f Fault) {
 	s.mu.Lock()

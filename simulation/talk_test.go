@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"sync"
@@ -188,5 +189,43 @@ func TestMoveAndQuote(t *testing.T) {
 	}
 	if one.QuoteApproved("x") {
 		t.Error("approved from nothing")
+	}
+}
+
+func TestOnlyTheActorSpeaksForItself(t *testing.T) {
+	n := NewNetwork()
+	for _, kind := range Kinds() {
+		one := n.NewServer(Config{Kind: Mastodon, Base: "https://one.example", Now: noon, Keys: keys()})
+		two := n.NewServer(Config{Kind: kind, Base: "https://two.example", Now: noon, Keys: keys()})
+		ana, eve, bo := one.Account("ana"), one.Account("eve"), two.Account("bo")
+		body := ana.ReplyActivity("https://two.example/x", bo.ID(), "Hello", Public)
+		req, err := eve.Request(t.Context(), http.MethodPost, bo.Inbox(), body, SignOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := one.Do(req); err == nil || len(two.Notes()) != 0 {
+			t.Errorf("%s took ana's post from eve (%v)", kind, err)
+		}
+	}
+}
+
+func TestKeyFaults(t *testing.T) {
+	n := NewNetwork()
+	one := n.NewServer(Config{Kind: Mastodon, Base: "https://one.example", Now: noon, Keys: keys()})
+	two := n.NewServer(Config{Kind: Mastodon, Base: "https://two.example", Now: noon, Keys: keys()})
+	ana, bo := one.Account("ana"), two.Account("bo")
+	one.SetFault(Fault{KeyStatus: http.StatusServiceUnavailable, RetryAfter: time.Second})
+	if _, err := ana.Follow(t.Context(), bo.ID()); err == nil {
+		t.Error("a follow was accepted without its key")
+	}
+	one.SetFault(Fault{Hang: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := ana.Follow(ctx, bo.ID()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("hanging key: %v", err)
+	}
+	one.SetFault(Fault{KeyDelay: 30 * time.Millisecond})
+	if _, err := ana.Follow(t.Context(), bo.ID()); err != nil || !one.Following("ana", bo.ID()) {
+		t.Errorf("slow key: %v", err)
 	}
 }
