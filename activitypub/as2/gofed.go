@@ -1,0 +1,125 @@
+package as2
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-fed/activity/streams"
+	"github.com/go-fed/activity/streams/vocab"
+)
+
+const namespace = "https://www.w3.org/ns/activitystreams"
+
+// typed hands the flat part of a node to go-fed. It is malformed if go-fed
+// refuses it, or panics. objects stands for the node's object property.
+func typed(tree map[string]any, objects []string) (t vocab.Type, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t, err = nil, malformed("unreadable: %v", p)
+		}
+	}()
+	m := make(map[string]any, len(tree)+1)
+	for name, v := range tree {
+		if flat(v) {
+			m[name] = v
+		}
+	}
+	if len(objects) > 0 {
+		list := make([]any, len(objects))
+		for i, id := range objects {
+			list[i] = id
+		}
+		m["object"] = list
+	}
+	typ, _ := tree["type"].(string)
+	m["type"] = fedType(typ)
+	m["@context"] = namespace
+	t, err = streams.ToType(context.Background(), m)
+	if err != nil {
+		return nil, malformed("%v", err)
+	}
+	return t, nil
+}
+
+// flat reports whether a value is a scalar or a list of scalars.
+func flat(v any) bool {
+	switch v := v.(type) {
+	case string, float64, bool:
+		return true
+	case []any:
+		for _, e := range v {
+			switch e.(type) {
+			case string, float64, bool:
+			default:
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// The times of a typed node, in UTC. Zero where absent or where the value is
+// no date: a vote is not lost over a date nobody reads.
+
+func published(t vocab.Type) time.Time {
+	o, ok := t.(interface {
+		GetActivityStreamsPublished() vocab.ActivityStreamsPublishedProperty
+	})
+	if !ok {
+		return time.Time{}
+	}
+	if p := o.GetActivityStreamsPublished(); p != nil && p.IsXMLSchemaDateTime() {
+		return p.Get().UTC()
+	}
+	return time.Time{}
+}
+
+func updated(t vocab.Type) time.Time {
+	o, ok := t.(interface {
+		GetActivityStreamsUpdated() vocab.ActivityStreamsUpdatedProperty
+	})
+	if !ok {
+		return time.Time{}
+	}
+	if p := o.GetActivityStreamsUpdated(); p != nil && p.IsXMLSchemaDateTime() {
+		return p.Get().UTC()
+	}
+	return time.Time{}
+}
+
+func endTime(t vocab.Type) time.Time {
+	o, ok := t.(interface {
+		GetActivityStreamsEndTime() vocab.ActivityStreamsEndTimeProperty
+	})
+	if !ok {
+		return time.Time{}
+	}
+	if p := o.GetActivityStreamsEndTime(); p != nil && p.IsXMLSchemaDateTime() {
+		return p.Get().UTC()
+	}
+	return time.Time{}
+}
+
+// closed gives when a Question was closed. `"closed": true` says that it was
+// but not when: then endTime stands in, else updated, else published.
+func closed(t vocab.Type) time.Time {
+	q, ok := t.(vocab.ActivityStreamsQuestion)
+	if !ok || q.GetActivityStreamsClosed() == nil {
+		return time.Time{}
+	}
+	c := q.GetActivityStreamsClosed()
+	for i := c.Begin(); i != c.End(); i = i.Next() {
+		switch {
+		case i.IsXMLSchemaDateTime():
+			return i.GetXMLSchemaDateTime().UTC()
+		case i.IsXMLSchemaBoolean() && i.GetXMLSchemaBoolean():
+			for _, at := range []time.Time{endTime(t), updated(t), published(t)} {
+				if !at.IsZero() {
+					return at
+				}
+			}
+		}
+	}
+	return time.Time{}
+}
