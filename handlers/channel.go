@@ -1,0 +1,64 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"inspraak/web"
+)
+
+type channelView struct {
+	Page            page
+	Title, Lang     string
+	Body            web.HTML
+	Avatar, Header  *imageView
+	Fields          []field
+	Handle, Address string
+	Groups          []group
+}
+
+type field struct{ Name, Value, URL string }
+
+// channel shows an account that can be followed, and what it has asked.
+func (h *handler) channel(c echo.Context) error {
+	ctx := c.Request().Context()
+	ch, err := h.Service.Channel(ctx, c.Param("name"))
+	if err != nil {
+		return err
+	}
+	v := channelView{
+		Page: h.page(c, ch.Title), Title: ch.Title, Lang: ch.Language, Body: web.HTML(ch.HTML),
+		Avatar: image(ch.Avatar), Header: image(ch.Header),
+		Handle: h.URLs.Handle(ch.Name), Address: h.URLs.Profile(ch.Name),
+	}
+	for _, f := range ch.Fields {
+		link := ""
+		if strings.HasPrefix(f.Value, "https://") {
+			link = f.Value
+		}
+		v.Fields = append(v.Fields, field{f.Name, f.Value, link})
+	}
+	v.Page.Feed, v.Page.Object = "/@"+ch.Name+"/feed.atom", h.URLs.Actor(ch.Name)
+	if v.Groups, _, err = h.groups(ctx, v.Page, ch.Name, nil); err != nil {
+		return err
+	}
+	return h.html(c, http.StatusOK, "channel", v.Page, v)
+}
+
+type aboutView struct {
+	Page                    page
+	Body, OtherWays         web.HTML
+	BodyLang, OtherWaysLang string
+	Contact, ContactURL     string
+}
+
+// about tells who runs the site, how it works and what is kept about whom.
+func (h *handler) about(c echo.Context) error {
+	v := aboutView{Page: h.page(c, ""), Contact: h.Contact, ContactURL: contactURL(h.Contact)}
+	v.Page.Title = h.Site.Text(v.Page.Lang, "about.title")
+	v.Body, v.BodyLang = h.inLanguage(v.Page, h.About)
+	v.OtherWays, v.OtherWaysLang = h.inLanguage(v.Page, h.OtherWays)
+	return h.html(c, http.StatusOK, "about", v.Page, v)
+}

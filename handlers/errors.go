@@ -1,0 +1,118 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"inspraak/activitypub"
+	"inspraak/participation"
+)
+
+// ourFault is a failure of the program itself: 500, where the rest of what
+// goes wrong on our side is 503 and passes.
+type ourFault struct{ err error }
+
+func (f *ourFault) Error() string { return f.err.Error() }
+func (f *ourFault) Unwrap() error { return f.err }
+
+// retryAfter is when to come back after trouble of ours.
+const retryAfter = time.Minute
+
+// answer is what an error says to the outside. Words are given only where
+// they were written for the sender.
+type answer struct {
+	status int
+	after  time.Duration
+	words  string
+}
+
+func answerTo(err error) answer {
+	var refusal *activitypub.Refusal
+	var httpError *echo.HTTPError
+	var fault *ourFault
+	switch {
+	case errors.As(err, &refusal):
+		return answer{refusal.Status, refusal.RetryAfter, refusal.Reason}
+	case errors.As(err, &httpError):
+		words, _ := httpError.Message.(string)
+		return answer{status: httpError.Code, words: words}
+	case errors.As(err, &fault):
+		return answer{status: http.StatusInternalServerError}
+	case errors.Is(err, participation.ErrNotFound):
+		return answer{status: http.StatusNotFound}
+	case errors.Is(err, participation.ErrInvalid):
+		return answer{status: http.StatusBadRequest}
+	}
+	// A missing key, a busy or full disk, a shutdown. Never 404: other servers
+	// would forget what they hold.
+	return answer{status: http.StatusServiceUnavailable, after: retryAfter}
+}
+
+// fail answers a request that went wrong: a page for people, a line of JSON
+// for servers. What went wrong inside stays in the log, under the request's
+// number.
+func (h *handler) fail(err error, c echo.Context) {
+	a, ctx := answerTo(err), c.Request().Context()
+	if a.status >= 500 {
+		level := slog.LevelError
+		if errors.Is(err, context.Canceled) || errors.As(err, new(*activitypub.Refusal)) {
+			level = slog.LevelDebug // the client left, or was told to come back
+		}
+		h.Log.Log(ctx, level, "request failed", "route", c.Path(), "status", a.status, "request", requestID(c), "error", err)
+	}
+	if c.Response().Committed {
+		return
+	}
+	header := c.Response().Header()
+	header.Del("Etag")
+	header.Set("Cache-Control", "no-store")
+	if a.after > 0 {
+		header.Set(echo.HeaderRetryAfter, strconv.Itoa(int(max(a.after.Round(time.Second), time.Second)/time.Second)))
+	}
+	method := c.Request().Method
+	if (method == http.MethodGet || method == http.MethodHead) && !wantsActivity(c, h.forServers(c.Path())) {
+		err = h.errorPage(c, a.status)
+	} else {
+		if a.words == "" || a.status >= 500 && !errors.As(err, new(*activitypub.Refusal)) {
+			a.words = http.StatusText(a.status)
+		}
+		err = c.JSON(a.status, map[string]string{"error": a.words})
+	}
+	if err != nil {
+		h.Log.ErrorContext(ctx, "answer not written", "request", requestID(c), "error", err)
+		if !c.Response().Committed {
+			c.Response().WriteHeader(a.status)
+		}
+	}
+}
+
+type errorView struct {
+	Page                page
+	Status              int
+	Contact, ContactURL string
+	Request             string
+}
+
+func (h *handler) errorPage(c echo.Context, status int) error {
+	v := errorView{Page: h.page(c, ""), Status: status, Contact: h.Contact, ContactURL: contactURL(h.Contact)}
+	if !h.Site.Has("error." + strconv.Itoa(status) + ".title") {
+		v.Status = http.StatusBadRequest
+		if status >= 500 {
+			v.Status = http.StatusInternalServerError
+		}
+	}
+	if status >= 500 {
+		v.Request = requestID(c)
+	} else {
+		v.Contact = ""
+	}
+	v.Page.Title = h.Site.Text(v.Page.Lang, "error."+strconv.Itoa(v.Status)+".title")
+	v.Page.Hidden = true
+	return h.html(c, status, "error", v.Page, v)
+}

@@ -1,0 +1,88 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"inspraak/participation"
+)
+
+// resultJSON is a snapshot for programs. Votes are absent while they are
+// hidden; then hidden says why.
+type resultJSON struct {
+	ID          string                        `json:"id"`
+	Page        string                        `json:"page"`
+	Title       string                        `json:"title"`
+	Language    string                        `json:"language"`
+	Kind        participation.Kind            `json:"kind"`
+	Phase       participation.Phase           `json:"phase"`
+	OpensAt     time.Time                     `json:"opensAt"`
+	ClosesAt    time.Time                     `json:"closesAt"`
+	ClosedAt    *time.Time                    `json:"closedAt,omitempty"`
+	RuleVersion string                        `json:"ruleVersion"`
+	BatchSize   int                           `json:"batchSize"`
+	Version     int                           `json:"version"`
+	CountedAt   *time.Time                    `json:"countedAt,omitempty"`
+	Final       bool                          `json:"final"`
+	Turnout     int                           `json:"turnout"`
+	Pending     int                           `json:"pending,omitempty"`
+	Replies     int                           `json:"replies"`
+	Likes       int                           `json:"likes"`
+	Boosts      int                           `json:"boosts"`
+	NotCounted  map[participation.Outcome]int `json:"notCounted,omitempty"`
+	Hidden      string                        `json:"hidden,omitempty"`
+	Options     []optionJSON                  `json:"options,omitempty"`
+}
+
+type optionJSON struct {
+	Name  string `json:"name"`
+	Votes *int   `json:"votes,omitempty"`
+}
+
+// result serves the newest snapshot, the same that page and feed show.
+func (h *handler) result(c echo.Context) error {
+	shared(c)
+	ctx := c.Request().Context()
+	con, err := h.visible(ctx, c.Param("slug"))
+	if err != nil {
+		return err
+	}
+	if con.Phase == participation.Withdrawn {
+		return echo.NewHTTPError(http.StatusGone, "this consultation was withdrawn")
+	}
+	r, err := h.snapshot(ctx, con)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "no-cache")
+	if h.unchanged(c, fmt.Sprintf("%d-%s-%s", r.Version, con.Language, con.Phase)) {
+		return c.NoContent(http.StatusNotModified)
+	}
+	j := resultJSON{
+		ID: h.URLs.Object(con.ID), Page: h.URLs.Page(con.Slug), Title: con.Title, Language: con.Language,
+		Kind: con.Kind, Phase: con.Phase, OpensAt: con.OpensAt.UTC(), ClosesAt: con.ClosesAt.UTC(),
+		RuleVersion: con.Terms.RuleVersion, BatchSize: con.Terms.BatchSize, Version: r.Version, Final: r.Final,
+		Turnout: r.Turnout, Replies: r.Replies, Likes: r.Likes, Boosts: r.Boosts, NotCounted: r.Refused,
+	}
+	if !con.ClosedAt.IsZero() {
+		at := con.ClosedAt.UTC()
+		j.ClosedAt = &at
+	}
+	if r.Version > 0 {
+		at := r.At.UTC()
+		j.CountedAt = &at
+	}
+	counts, _, hidden := rows(con, r)
+	j.Hidden = hidden
+	for i, name := range con.Options {
+		o := optionJSON{Name: name}
+		if counts != nil {
+			o.Votes, j.Pending = &counts[i], r.Pending
+		}
+		j.Options = append(j.Options, o)
+	}
+	return c.JSON(http.StatusOK, j)
+}

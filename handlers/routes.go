@@ -1,0 +1,48 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// routes is the map of the site: every address that the node answers.
+func (h *handler) routes(e *echo.Echo) {
+	get := func(path string, f echo.HandlerFunc, m ...echo.MiddlewareFunc) {
+		e.Match([]string{http.MethodGet, http.MethodHead}, path, f, m...)
+	}
+
+	// From other servers (ActivityPub §7.1).
+	e.POST("/inbox", h.inbox)
+	e.POST("/a/:name/inbox", h.inbox)
+
+	// For other servers. Browsers are sent to the page.
+	for _, path := range []string{
+		"/actor", "/a/:name", "/a/:name/followers", "/a/:name/following", "/a/:name/outbox", "/a/:name/featured",
+		"/o/:id", "/o/:id/*",
+	} {
+		get(path, h.document, h.limitPages)
+	}
+	get("/.well-known/webfinger", h.webFinger, h.limitPages)
+	get("/.well-known/host-meta", h.hostMeta, h.limitPages)
+	get("/.well-known/nodeinfo", h.nodeInfoLinks, h.limitPages)
+	get("/nodeinfo/:version", h.nodeInfo, h.limitPages)
+
+	// For people; a server that asks for ActivityStreams gets the document.
+	get("/", h.list, h.limitPages)
+	get("/about", h.about, h.limitPages)
+	get("/tags/:tag", h.tag, h.limitPages)
+	get("/@:name", h.either(h.channel), h.limitPages)
+	get("/consultations/:slug", h.either(h.consultation), h.limitPages)
+	get("/consultations/:slug/posts/:id", h.either(h.post), h.limitPages)
+
+	// For programs.
+	get("/consultations/:slug/result.json", h.result, h.limitPages)
+	get("/@:name/feed.atom", h.feed, h.limitPages)
+
+	// Files.
+	get("/media/:file", h.media, h.limitPages)
+	get("/static/:file", h.static)
+	get("/favicon.ico", h.favicon)
+	get("/robots.txt", h.robots)
+}

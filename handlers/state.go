@@ -1,0 +1,91 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"inspraak/participation"
+)
+
+// The states in which a page shows a consultation: its phase, and the moments
+// between two phases that a visitor should understand.
+const (
+	stateScheduled = "scheduled"
+	stateOpen      = "open"
+	stateClosing   = "closing"  // past its end, votes on their way still count
+	stateCounting  = "counting" // no vote counts any more, the final count is not there yet
+	stateClosed    = "closed"
+	stateWithdrawn = "withdrawn"
+	stateReview    = "review"
+)
+
+func (h *handler) state(c participation.Consultation, r participation.Result) string {
+	now := h.Now()
+	switch {
+	case c.Phase == participation.Withdrawn:
+		return stateWithdrawn
+	case h.UnderReview != nil && h.UnderReview(c.ID):
+		return stateReview
+	case c.Phase == participation.Scheduled:
+		return stateScheduled
+	case c.Phase == participation.Closed && r.Final:
+		return stateClosed
+	case c.Phase == participation.Closed || now.After(c.Deadline()):
+		return stateCounting
+	case now.After(c.ClosesAt):
+		return stateClosing
+	}
+	return stateOpen
+}
+
+// visible finds a consultation that the public may see, by slug. A draft does
+// not exist for them.
+func (h *handler) visible(ctx context.Context, slug string) (participation.Consultation, error) {
+	c, err := h.Service.Consultation(ctx, slug)
+	if err != nil {
+		return c, err
+	}
+	if !c.Phase.Visible() || c.Slug != slug {
+		return participation.Consultation{}, fmt.Errorf("consultation %q: %w", slug, participation.ErrNotFound)
+	}
+	return c, nil
+}
+
+// snapshot is the newest count; all zero if the consultation never opened.
+func (h *handler) snapshot(ctx context.Context, c participation.Consultation) (participation.Result, error) {
+	r, err := h.Service.Result(ctx, c.ID)
+	if errors.Is(err, participation.ErrNotFound) {
+		return participation.Result{Consultation: c.ID}, nil
+	}
+	return r, err
+}
+
+// rows are the counts per option that may be shown, or nil and why not. The
+// same rule holds for page, feed and JSON: nothing while hidden, and nothing
+// but totals while fewer ballots than the batch size stand behind the counts.
+func rows(c participation.Consultation, r participation.Result) (counts []int, voters int, hidden string) {
+	voters = r.Turnout - r.Pending
+	switch {
+	case !c.Kind.HasOptions():
+		return nil, 0, ""
+	case c.Phase == participation.Scheduled:
+		return nil, 0, "scheduled"
+	case !c.CountsVisible():
+		return nil, 0, "close"
+	case c.Phase == participation.Closed && !r.Final:
+		return nil, 0, "counting"
+	case c.Phase == participation.Closed && voters < c.Terms.BatchSize:
+		return nil, 0, "too-few"
+	case len(r.Counts) != len(c.Options) || voters < c.Terms.BatchSize:
+		return nil, 0, "live"
+	}
+	return r.Counts, voters, ""
+}
+
+func share(votes, voters int) float64 {
+	if voters == 0 {
+		return 0
+	}
+	return float64(votes) / float64(voters)
+}
