@@ -1,0 +1,235 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"inspraak/participation"
+	"inspraak/store"
+)
+
+// backupCommand writes what a node needs to live again: database, actor keys,
+// media and configuration. It never holds the key of a consultation, nor the
+// node's own: whoever opens a backup must not learn who voted what.
+type backupCommand struct {
+	Dest      string   `arg:"" help:"File to write (.age); never overwritten."`
+	Recipient []string `sep:"none" placeholder:"AGE1…" help:"age public key that can open it, beside backup_recipients of the configuration."`
+}
+
+// Run backs up, also while the node runs.
+func (b backupCommand) Run(a *app) error {
+	return a.at(func(o *office) error {
+		recipients := append(b.Recipient, o.BackupRecipients...)
+		if len(recipients) == 0 {
+			return errors.New("backup: nobody could open it; give --recipient or set backup_recipients (make a key with age-keygen)")
+		}
+		for _, r := range recipients {
+			if err := checkRecipient(r); err != nil {
+				return fmt.Errorf("backup: %w", err)
+			}
+		}
+		work, err := os.MkdirTemp(o.Data, ".backup-*")
+		if err != nil {
+			return fmt.Errorf("backup: %w", err)
+		}
+		defer os.RemoveAll(work)
+		copied := filepath.Join(work, "inspraak.db")
+		if err := o.db.Backup(a.ctx, copied); err != nil {
+			return err
+		}
+		entries := []archiveEntry{{"inspraak.yaml", o.Path}}
+		for _, set := range []struct{ name, pattern string }{
+			{"keys/actors/", filepath.Join(o.Keys, "actors", "*.pem")},
+			{"media/", filepath.Join(o.Media, "*.*")},
+		} {
+			paths, err := filepath.Glob(set.pattern)
+			if err != nil {
+				return fmt.Errorf("backup: %w", err)
+			}
+			for _, path := range paths {
+				if name := set.name + filepath.Base(path); archiveName.MatchString(name) {
+					entries = append(entries, archiveEntry{name, path})
+				}
+			}
+		}
+		entries = append(entries, archiveEntry{"inspraak.db", copied})
+		if err := writeArchive(b.Dest, recipients, entries); err != nil {
+			return fmt.Errorf("backup: %w", err)
+		}
+		a.say("Written: %s (%d files).", b.Dest, len(entries))
+		a.say("The keys of the consultations are not in it. Keep one copy of %s apart from the backups:\n"+
+			"without it, a restored consultation can be read but not counted.", filepath.Join(o.Keys, "consultations"))
+		return nil
+	})
+}
+
+// restoreCommand makes a node from a backup.
+type restoreCommand struct {
+	File     string `arg:"" help:"Backup to restore."`
+	Identity string `required:"" placeholder:"FILE" help:"age identity file that opens it."`
+}
+
+// Run restores into a data folder that holds nothing but, perhaps, the keys
+// folder with consultation keys brought back from their escrow copy. The
+// configuration of the backup is used if there is none. If anything fails,
+// nothing stays.
+func (r restoreCommand) Run(a *app) error {
+	work, err := os.MkdirTemp(filepath.Dir(a.configPath), ".restore-*")
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	defer os.RemoveAll(work)
+	if err := readArchive(r.File, r.Identity, work); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	placed := &placement{}
+	if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) {
+		if err := placed.put(filepath.Join(work, "inspraak.yaml"), a.configPath, 0o640); err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+	}
+	if err := r.place(a, work, placed); err != nil {
+		return errors.Join(fmt.Errorf("restore: %w", err), placed.undo())
+	}
+	err = a.at(func(o *office) error {
+		placed.files = append(placed.files, o.Database()+"-wal", o.Database()+"-shm")
+		problems, err := o.db.Check(a.ctx)
+		if err != nil {
+			return err
+		}
+		if len(problems) > 0 {
+			return fmt.Errorf("the database of the backup is damaged: %s", problems[0])
+		}
+		a.say("Restored %s and %s.", a.configPath, o.Data)
+		return r.reportSealed(a, o)
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("restore: %w", err), placed.undo())
+	}
+	return nil
+}
+
+func (r restoreCommand) place(a *app, work string, placed *placement) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	if err := vacant(cfg); err != nil {
+		return err
+	}
+	if err := placed.folder(cfg.Data, cfg.Media, cfg.Keys); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.Keys, "node.key")); errors.Is(err, fs.ErrNotExist) {
+		placed.files = append(placed.files, filepath.Join(cfg.Keys, "node.key"))
+	}
+	// The node's key only recognises late deletions and waiting requests; a new
+	// one costs at most those of the last week.
+	if _, err := store.OpenKeys(cfg.Keys, true); err != nil {
+		return err
+	}
+	for _, set := range []struct {
+		from, to string
+		mode     fs.FileMode
+	}{
+		{filepath.Join(work, "keys", "actors"), filepath.Join(cfg.Keys, "actors"), 0o400},
+		{filepath.Join(work, "media"), cfg.Media, 0o640},
+	} {
+		entries, err := os.ReadDir(set.from)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, e := range entries {
+			if err := placed.put(filepath.Join(set.from, e.Name()), filepath.Join(set.to, e.Name()), set.mode); err != nil {
+				return err
+			}
+		}
+	}
+	// Last: a node without database does not start.
+	return placed.put(filepath.Join(work, "inspraak.db"), cfg.Database(), 0o600)
+}
+
+// vacant refuses a node that is there already, wholly or in part.
+func vacant(cfg Config) error {
+	for _, folder := range []string{cfg.Data, cfg.Media, filepath.Join(cfg.Keys, "actors")} {
+		entries, err := os.ReadDir(folder)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, e := range entries {
+			path := filepath.Join(folder, e.Name())
+			if e.IsDir() && (path == cfg.Keys || path == cfg.Media) {
+				continue
+			}
+			return fmt.Errorf("%s is there already, and nothing is overwritten: restore into an empty data folder", path)
+		}
+	}
+	return nil
+}
+
+// reportSealed names what cannot be counted until its key is brought back.
+func (r restoreCommand) reportSealed(a *app, o *office) error {
+	all, err := o.Consultations(a.ctx, participation.Filter{Phases: []participation.Phase{
+		participation.Scheduled, participation.Open, participation.Closed,
+	}})
+	if err != nil {
+		return err
+	}
+	sealed := 0
+	for _, c := range all {
+		if _, err := o.keys.Secret(c.ID); errors.Is(err, participation.ErrSealed) && c.Kind.HasOptions() {
+			sealed++
+			a.say("Read-only for lack of its key: %s (%s), %s.key", c.Slug, c.Phase, c.ID)
+		}
+	}
+	if sealed > 0 {
+		a.say("Backups never hold these keys. Copy them from their escrow copy into %s (mode 0400) before serving.",
+			filepath.Join(o.Keys, "consultations"))
+	}
+	return nil
+}
+
+// placement puts files where there are none, and can take them back.
+type placement struct{ files, folders []string }
+
+// folder makes folders that are missing.
+func (p *placement) folder(paths ...string) error {
+	for _, path := range paths {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			p.folders = append(p.folders, path)
+		}
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *placement) put(from, to string, mode fs.FileMode) error {
+	data, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	if err := copyNew(to, data, mode); err != nil {
+		return err
+	}
+	p.files = append(p.files, to)
+	return nil
+}
+
+func (p *placement) undo() error {
+	var err error
+	for _, path := range p.files {
+		if e := os.Remove(path); !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	for _, path := range p.folders {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
+}

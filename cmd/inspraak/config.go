@@ -1,0 +1,232 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/idna"
+
+	"inspraak/activitypub"
+)
+
+// Config is the node's configuration file, inspraak.yaml. Every key is
+// explained in config.example.yaml. It holds no secrets: keys are files.
+type Config struct {
+	URL              string         `yaml:"url"`
+	Loopback         bool           `yaml:"loopback"`
+	Listen           string         `yaml:"listen"`
+	Data             string         `yaml:"data"`
+	Keys             string         `yaml:"keys"`
+	Media            string         `yaml:"media"`
+	Name             string         `yaml:"name"`
+	Language         string         `yaml:"language"`
+	Timezone         string         `yaml:"timezone"`
+	Contact          string         `yaml:"contact"`
+	About            Texts          `yaml:"about"`
+	OtherWays        Texts          `yaml:"other_ways"`
+	TrustedProxies   []netip.Prefix `yaml:"trusted_proxies"`
+	Defaults         Defaults       `yaml:"defaults"`
+	Log              LogConfig      `yaml:"log"`
+	BackupRecipients []string       `yaml:"backup_recipients"`
+
+	Path string           `yaml:"-"` // of the file it came from
+	URLs activitypub.URLs `yaml:"-"` // from URL
+	Zone *time.Location   `yaml:"-"` // from Timezone
+}
+
+// Texts is one text in the languages of the pages, as Markdown.
+type Texts struct {
+	NL string `yaml:"nl"`
+	EN string `yaml:"en"`
+}
+
+// ByLanguage maps language tags to the texts that are not empty.
+func (t Texts) ByLanguage() map[string]string {
+	texts := map[string]string{}
+	for tag, text := range map[string]string{"nl": t.NL, "en": t.EN} {
+		if strings.TrimSpace(text) != "" {
+			texts[tag] = text
+		}
+	}
+	return texts
+}
+
+// Defaults are the terms of a consultation whose file does not give its own.
+type Defaults struct {
+	Grace     time.Duration `yaml:"grace"`
+	BatchSize int           `yaml:"batch_size"`
+	Interval  time.Duration `yaml:"interval"`
+}
+
+// check holds the terms to what the domain accepts.
+func (d Defaults) check(section string, bad func(key, format string, args ...any)) {
+	if d.Grace < 0 || d.Grace > time.Hour {
+		bad(section+"grace", "%s: between 0s and 1h", d.Grace)
+	}
+	if d.BatchSize < 1 {
+		bad(section+"batch_size", "%d: at least 1", d.BatchSize)
+	}
+	if d.Interval < time.Second {
+		bad(section+"interval", "%s: at least 1s", d.Interval)
+	}
+}
+
+// LogConfig says what is logged to standard error, and how.
+type LogConfig struct {
+	Level  slog.Level `yaml:"level"`
+	Format string     `yaml:"format"`
+}
+
+// Database is the path of the database file.
+func (c Config) Database() string { return filepath.Join(c.Data, "inspraak.db") }
+
+// Load reads a configuration file and reports everything that is wrong with
+// it at once, each problem with its line. Relative folders are taken from the
+// file's own folder. It creates nothing and asks nothing of the network.
+func Load(path string) (Config, error) {
+	src, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, fmt.Errorf("read configuration: %s is not there; make one with \"inspraak init\", or name it with --config", path)
+	} else if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	return parseConfig(path, src)
+}
+
+func parseConfig(path string, src []byte) (Config, error) {
+	c := Config{
+		Path: path, Listen: "127.0.0.1:8080", Data: "data", Language: "nl", Timezone: "Europe/Amsterdam",
+		Defaults: Defaults{Grace: 3 * time.Minute, BatchSize: 10, Interval: 3 * time.Minute},
+		Log:      LogConfig{Level: slog.LevelInfo, Format: "text"},
+	}
+	p := &problems{file: path}
+	at := decodeYAML(src, 1, &c, p)
+	if at == nil {
+		return c, p.err()
+	}
+	c.check(func(key, format string, args ...any) {
+		if !p.has(key) {
+			p.add(at[key], key, format, args...)
+		}
+	})
+	folder := filepath.Dir(path)
+	c.Data = under(folder, c.Data, "data")
+	c.Keys = under(folder, c.Keys, filepath.Join(c.Data, "keys"))
+	c.Media = under(folder, c.Media, filepath.Join(c.Data, "media"))
+	return c, p.err()
+}
+
+func under(folder, path, fallback string) string {
+	switch {
+	case path == "":
+		return fallback
+	case filepath.IsAbs(path):
+		return path
+	}
+	return filepath.Join(folder, path)
+}
+
+// check reports what is wrong with the values, and fills in what follows from
+// them.
+func (c *Config) check(bad func(key, format string, args ...any)) {
+	c.checkURL(bad)
+	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
+		bad("listen", "%q: give address and port, such as 127.0.0.1:8080", c.Listen)
+	}
+	if strings.TrimSpace(c.Name) == "" {
+		bad("name", "missing; the municipality's name, as citizens know it")
+	}
+	if c.Language != "nl" && c.Language != "en" {
+		bad("language", "%q: the pages exist in nl and en", c.Language)
+	}
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil || c.Timezone == "" || c.Timezone == "Local" {
+		bad("timezone", "%q is no time zone; use a name such as Europe/Amsterdam", c.Timezone)
+		zone = time.UTC
+	}
+	c.Zone = zone
+	if !contactable(c.Contact) {
+		bad("contact", "%q: give an e-mail address or the address of a contact page, where citizens reach a human", c.Contact)
+	}
+	c.Defaults.check("defaults.", bad)
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		bad("log.format", "%q: use text or json", c.Log.Format)
+	}
+	for _, r := range c.BackupRecipients {
+		if err := checkRecipient(r); err != nil {
+			bad("backup_recipients", "%v", err)
+		}
+	}
+}
+
+// checkURL holds the node's address to what other servers can reach: https on
+// a public name and the usual port. Plain HTTP and ports need the loopback
+// switch, and that is only for names that no other machine can mean.
+func (c *Config) checkURL(bad func(key, format string, args ...any)) {
+	urls, err := activitypub.NewURLs(c.URL)
+	if err != nil {
+		bad("url", "%q: give scheme and host in lower case and nothing more, such as https://inspraak.example.nl", c.URL)
+		return
+	}
+	c.URLs = urls
+	u, err := url.Parse(urls.Base)
+	if err != nil {
+		bad("url", "%q: %v", c.URL, err)
+		return
+	}
+	host := u.Hostname()
+	_, notIP := netip.ParseAddr(host)
+	switch {
+	case c.Loopback && !loopbackName(host):
+		bad("loopback", "only for trials on one machine: the host of url must be 127.x.x.x, [::1], localhost, *.localhost or *.test, and is %q", host)
+	case c.Loopback:
+	case u.Scheme != "https" || u.Port() != "":
+		bad("url", "%q: must be https without a port, for other servers refuse the rest (on one machine, for a trial, set loopback: true)", c.URL)
+	case notIP == nil || !strings.Contains(host, ".") || loopbackName(host):
+		bad("url", "%q: must be a public host name (on one machine, for a trial, set loopback: true)", c.URL)
+	default:
+		if ascii, err := idna.Lookup.ToASCII(host); err != nil {
+			bad("url", "%q is no host name: %v", host, err)
+		} else if ascii != host {
+			bad("url", "write the host in ASCII: https://%s", ascii)
+		}
+	}
+}
+
+// loopbackName tells whether a host can only mean the machine itself:
+// 127.0.0.0/8, ::1, and the names that RFC 6761 §6.2 and §6.3 set apart.
+func loopbackName(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.IsLoopback()
+	}
+	host = strings.TrimSuffix(host, ".")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".test")
+}
+
+func contactable(s string) bool {
+	if u, err := url.Parse(s); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		return u.Host != ""
+	}
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s && slices.Contains([]rune(s), '@')
+}
+
+// logger writes to standard error what the configuration asks for.
+func (c LogConfig) logger(w *os.File) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.Level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

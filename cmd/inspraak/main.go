@@ -1,0 +1,124 @@
+// Command inspraak is the node of a municipality on the fediverse, and the
+// tools of those who look after it. It reads the command line and the
+// configuration, wires the rooms together and calls their use cases; the rules
+// are theirs.
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+	_ "time/tzdata" // closing times are local, also where the system has no zones
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes, the same for every command.
+const (
+	exitDone  = 0
+	exitFail  = 1 // it did not work, or `check` found a problem; standard error says why
+	exitUsage = 2 // the command line itself is wrong
+)
+
+// commands is the whole command line.
+type commands struct {
+	Config  string           `short:"c" default:"inspraak.yaml" placeholder:"FILE" help:"Configuration file (${default})."`
+	Version kong.VersionFlag `help:"Print the version and stop."`
+
+	Init         initCommand          `cmd:"" help:"Make configuration, keys, database and the first channel."`
+	Serve        serveCommand         `cmd:"" help:"Run the node until interrupted."`
+	Demo         demoCommand          `cmd:"" help:"Run a node with a small simulated fediverse on this machine."`
+	Consultation consultationCommands `cmd:"" help:"Prepare, publish, list and end consultations."`
+	Channel      channelCommands      `cmd:"" help:"Add, edit and list channels, the accounts that people follow."`
+	Reply        replyCommands        `cmd:"" help:"List, hide, show and answer replies."`
+	Report       reportCommands       `cmd:"" help:"List and resolve reports of other servers' moderators."`
+	Note         noteCommands         `cmd:"" help:"Publish a notice or an erratum in a consultation's thread."`
+	Block        blockCommands        `cmd:"" help:"Block servers and accounts."`
+	Check        checkCommand         `cmd:"" help:"Examine configuration, clock, disk, database, keys and the way in from outside."`
+	Backup       backupCommand        `cmd:"" help:"Write an encrypted backup."`
+	Restore      restoreCommand       `cmd:"" help:"Restore a backup into an empty data folder."`
+}
+
+// serveCommand runs the node.
+type serveCommand struct{}
+
+// Run serves until interrupted.
+func (serveCommand) Run(a *app) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	return runServe(a.ctx, cfg, cfg.Log.logger(os.Stderr))
+}
+
+// demoCommand runs a throw-away node.
+type demoCommand struct {
+	Listen string `default:"127.0.0.1:8080" help:"Address of the node's pages (${default})."`
+}
+
+// Run demonstrates until interrupted.
+func (d demoCommand) Run(a *app) error {
+	return runDemo(a.ctx, DemoOptions{Listen: d.Listen}, a.out)
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run carries out one command line and returns the exit code. Asking for help
+// or the version ends the process at once, as kong does it.
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	var line commands
+	parser, err := kong.New(&line,
+		kong.Name("inspraak"),
+		kong.Description("Consultations of a municipality on the fediverse: people follow, vote and reply from the account they have."),
+		kong.Vars{"version": version()},
+		kong.Writers(out, errs),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(errs, "inspraak:", err)
+		return exitFail
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(errs, "inspraak: %v\nTry \"inspraak --help\".\n", err)
+		return exitUsage
+	}
+	a := &app{ctx: ctx, configPath: line.Config, in: bufio.NewReader(in), out: out, errs: errs, now: time.Now}
+	if err := command.Run(a); err != nil {
+		fmt.Fprintln(errs, "inspraak:", err)
+		return exitFail
+	}
+	return exitDone
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return "devel"
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"image"
+	"image/png"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"inspraak/participation"
+	"inspraak/store"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"inspraak": main})
+}
+
+// TestScripts runs the command line as its users do; each script is a story.
+// Besides the program it has:
+//
+//	fingerprint FILE    writes the content of data/inspraak.db as one text
+//	arrive SLUG         a vote for the first option, a reply and a report come in
+//	up URL              waits until the address answers 200
+//
+// PORT is a free port, RECIPIENT the public key of identity.txt.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               prepareScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"fingerprint": func(s *testscript.TestScript, _ bool, args []string) {
+				s.Check(os.WriteFile(s.MkAbs(args[0]), []byte(fingerprintOf(s)), 0o600))
+			},
+			"arrive": func(s *testscript.TestScript, _ bool, args []string) { arrive(s, args[0]) },
+			"up":     func(s *testscript.TestScript, _ bool, args []string) { up(s, args[0]) },
+		},
+	})
+}
+
+func prepareScript(env *testscript.Env) error {
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		return err
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	_, port, err := net.SplitHostPort(free.Addr().String())
+	if err = errors.Join(err, free.Close()); err != nil {
+		return err
+	}
+	env.Setenv("PORT", port)
+	env.Setenv("RECIPIENT", identity.Recipient().String())
+	if err := os.WriteFile(filepath.Join(env.WorkDir, "identity.txt"), []byte(identity.String()+"\n"), 0o600); err != nil {
+		return err
+	}
+	picture, err := os.Create(filepath.Join(env.WorkDir, "square.png"))
+	if err != nil {
+		return err
+	}
+	defer picture.Close()
+	return png.Encode(picture, image.NewGray(image.Rect(0, 0, 3, 2)))
+}
+
+func openScriptNode(s *testscript.TestScript) (*store.DB, *store.Keys) {
+	db, err := store.Open(context.Background(), s.MkAbs("data/inspraak.db"), slog.New(slog.DiscardHandler))
+	s.Check(err)
+	keys, err := store.OpenKeys(s.MkAbs("data/keys"), false)
+	s.Check(err)
+	return db, keys
+}
+
+func fingerprintOf(s *testscript.TestScript) string {
+	db, _ := openScriptNode(s)
+	defer db.Close()
+	prints, err := db.Fingerprint(context.Background())
+	s.Check(err)
+	var lines []string
+	for table, print := range prints {
+		lines = append(lines, table+" "+print+"\n")
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+func arrive(s *testscript.TestScript, slug string) {
+	db, keys := openScriptNode(s)
+	defer db.Close()
+	ctx, service := context.Background(), participation.New(db, keys, time.Now)
+	c, err := service.Consultation(ctx, slug)
+	s.Check(err)
+	if c.Kind.HasOptions() {
+		outcome, err := service.CastVote(ctx, participation.Vote{
+			Consultation: c.ID, Actor: "https://social.example/users/anna", Host: "social.example",
+			Inbox: "https://social.example/inbox", ReceivedAt: time.Now(),
+			Marks: []participation.Mark{{Object: "https://social.example/votes/1", Name: c.Options[0]}},
+		})
+		s.Check(err)
+		if outcome != participation.Counted {
+			s.Fatalf("vote: %s", outcome)
+		}
+	}
+	s.Check(service.AddReply(ctx, participation.Reply{
+		ID: "https://social.example/notes/1", Consultation: c.ID, Parent: "https://inspraak.example.nl/o/" + c.ID,
+		Author: participation.Author{ID: "https://social.example/users/anna", Handle: "anna@social.example"},
+		HTML:   "<p>Meer bomen!</p>", Visibility: participation.Public, Published: time.Now(),
+	}, true))
+	s.Check(service.Receive(ctx, participation.Report{
+		ID: "https://social.example/flags/1", Server: "social.example", Text: "spam", Objects: []string{"https://social.example/notes/1"},
+	}))
+}
+
+func up(s *testscript.TestScript, address string) {
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		answer, err := http.Get(address)
+		if err == nil {
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			s.Fatalf("%s: no answer: %v", address, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
