@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"inspraak/activitypub"
+	"inspraak/handlers"
+	"inspraak/participation"
+	"inspraak/participation/markup"
+	"inspraak/store"
+	"inspraak/web"
+)
+
+// Node is the whole program, wired: database, keys, domain, federation and
+// pages. Tests start the same Node that `serve` does.
+type Node struct {
+	Service    *participation.Service
+	Federation *activitypub.Federation
+	Handler    http.Handler
+	DB         *store.DB
+	Keys       *store.Keys
+
+	config Config
+	client *activitypub.Client
+	log    *slog.Logger
+	wake   chan struct{} // there may be something to deliver
+}
+
+// Surroundings are what a Node takes from outside: the clock, and for tests
+// the network.
+type Surroundings struct {
+	Log       *slog.Logger
+	Now       func() time.Time
+	Transport http.RoundTripper // nil: the guarded client on the real network
+}
+
+// OpenNode opens what `init` has made. It starts no job and listens nowhere.
+func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error) {
+	n := &Node{config: c, log: s.Log, wake: make(chan struct{}, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if n.Keys, err = store.OpenKeys(c.Keys, false); err != nil {
+		return nil, err
+	}
+	if n.DB, err = store.Open(ctx, c.Database(), s.Log); err != nil {
+		return nil, err
+	}
+	n.client = activitypub.NewClient(activitypub.ClientConfig{
+		UserAgent: fmt.Sprintf("inspraak/%s (+%s)", version(), c.URLs.Base),
+		Loopback:  c.Loopback,
+		Transport: s.Transport,
+	})
+	n.Service = participation.New(n.DB, n.Keys, s.Now)
+	n.Federation = activitypub.New(activitypub.Config{
+		URLs: c.URLs, Name: c.Name, Version: version(), Store: n.DB, Service: n.Service, Keys: n.Keys,
+		Secrets: n.Keys, Client: n.client, Loopback: c.Loopback, Log: s.Log, Now: s.Now,
+	})
+	site, err := web.Load()
+	if err != nil {
+		return nil, err
+	}
+	about, err := rendered(c.About)
+	if err != nil {
+		return nil, err
+	}
+	other, err := rendered(c.OtherWays)
+	if err != nil {
+		return nil, err
+	}
+	n.Handler = handlers.New(handlers.Config{
+		Service: n.Service, Doors: n.Federation, URLs: c.URLs, Site: site, Log: s.Log, Now: s.Now,
+		Name: c.Name, About: about, OtherWays: other, Contact: c.Contact,
+		TrustedProxies: c.TrustedProxies, MediaDir: c.Media,
+	})
+	return n, nil
+}
+
+func rendered(t Texts) (map[string]string, error) {
+	html := map[string]string{}
+	for tag, text := range t.ByLanguage() {
+		safe, err := markup.Markdown(text)
+		if err != nil {
+			return nil, fmt.Errorf("configuration: text in %s: %w", tag, err)
+		}
+		html[tag] = safe
+	}
+	return html, nil
+}
+
+// Close lets the writer finish what it has begun and closes the files.
+func (n *Node) Close() error {
+	if n.client != nil {
+		n.client.Close()
+	}
+	if n.DB != nil {
+		return n.DB.Close()
+	}
+	return nil
+}
+
+// Run listens and runs the jobs until ctx ends, then stops in order: no new
+// requests, those under way are answered, jobs end, nothing acknowledged is
+// lost. It logs what a job could not do and lets it try again; only a listener
+// that fails ends the node.
+func (n *Node) Run(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w (is another program using it?)", n.config.Listen, err)
+	}
+	server := handlers.Server(n.Handler)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return server.Shutdown(grace)
+	})
+	for _, job := range n.jobs() {
+		group.Go(func() error { n.repeat(ctx, job); return nil })
+	}
+	group.Go(func() error { return n.Federation.RunDelivery(ctx, n.wake) })
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// A job is done every so often, until the node stops.
+type job struct {
+	name  string
+	every time.Duration
+	do    func(context.Context) (worked bool, err error)
+}
+
+func (n *Node) jobs() []job {
+	return []job{
+		{"clock", time.Second, n.moveClock},
+		{"publish", 500 * time.Millisecond, n.publish},
+		{"waiting room", 15 * time.Second, func(ctx context.Context) (bool, error) {
+			settled, err := n.Federation.RetryWaiting(ctx)
+			return settled > 0, err
+		}},
+	}
+}
+
+func (n *Node) repeat(ctx context.Context, j job) {
+	tick := time.NewTicker(j.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if _, err := j.do(ctx); err != nil && ctx.Err() == nil {
+				n.log.Error("job failed, it will try again", "job", j.name, "error", err)
+			}
+		}
+	}
+}
+
+// moveClock opens what is due, closes what is due, and counts what has changed.
+func (n *Node) moveClock(ctx context.Context) (worked bool, err error) {
+	opened, err := n.Service.OpenDue(ctx)
+	if err != nil {
+		return false, err
+	}
+	due, err := n.Service.ToClose(ctx)
+	if err != nil {
+		return false, err
+	}
+	var failed error
+	for _, c := range due {
+		failed = errors.Join(failed, n.close(ctx, c))
+	}
+	counted, err := n.Service.CountDue(ctx)
+	return opened+len(due)+counted > 0, errors.Join(failed, err)
+}
+
+// close tries every waiting vote once more, then ends the voting.
+func (n *Node) close(ctx context.Context, c participation.Consultation) error {
+	unverified, err := n.Federation.FlushWaiting(ctx, c.ID)
+	if err != nil {
+		return fmt.Errorf("close %s: %w", c.Slug, err)
+	}
+	_, err = n.Service.Close(ctx, c.ID, "", unverified)
+	return err
+}
+
+// publish turns events into activities and wakes the deliverer.
+func (n *Node) publish(ctx context.Context) (worked bool, err error) {
+	for {
+		projected, err := n.Federation.Project(ctx)
+		if err != nil || projected == 0 {
+			return worked, err
+		}
+		worked = true
+		select {
+		case n.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Step does every job once, deliveries included, and tells whether any had
+// work: tests call it until the node is quiet.
+func (n *Node) Step(ctx context.Context) (worked bool, err error) {
+	for _, j := range n.jobs() {
+		did, err := j.do(ctx)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", j.name, err)
+		}
+		worked = worked || did
+	}
+	delivered, err := n.Federation.Deliver(ctx)
+	return worked || delivered > 0, err
+}
+
+// runServe runs the node of a configuration until ctx ends.
+func runServe(ctx context.Context, c Config, log *slog.Logger) error {
+	if c.Loopback {
+		log.Warn("loopback is on: plain HTTP and loopback peers are accepted. Never do this on a server that others reach.")
+	}
+	n, err := OpenNode(ctx, c, Surroundings{Log: log, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "address", c.URLs.Base, "listen", c.Listen, "database", c.Database(), "pid", os.Getpid())
+	err = n.Run(ctx)
+	return errors.Join(err, n.Close())
+}
