@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Backup writes a copy of what is committed to a new file, readable by its
+// owner only, while the node goes on. It refuses a path that is taken. Keys
+// are not part of it.
+func (d *DB) Backup(ctx context.Context, path string) (err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if err != nil {
+			err = fmt.Errorf("backup to %s: %w", path, errors.Join(translate(err), os.Remove(path)))
+		}
+	}()
+	// VACUUM INTO accepts an empty file, keeps its mode and does not sync it.
+	if _, err := d.readers.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// Check looks for damage: SQLite's integrity_check and foreign_key_check, and
+// whether of all deliveries to one inbox about one object exactly one may be
+// tried. It returns a line for each problem, none if all is well.
+func (d *DB) Check(ctx context.Context) ([]string, error) {
+	var problems []string
+	for _, check := range []struct{ text, fine string }{
+		{`PRAGMA integrity_check`, "ok"},
+		{`SELECT 'row ' || coalesce(rowid, '') || ' of ' || "table" || ' names no row of ' || parent
+			FROM pragma_foreign_key_check`, ""},
+		{`SELECT count(next) || ' deliveries to ' || inbox || ' about ' || object || ' may be tried, want 1'
+			FROM delivery GROUP BY inbox, object HAVING count(next) <> 1`, ""},
+	} {
+		lines, err := d.lines(ctx, check.text)
+		if err != nil {
+			return problems, fmt.Errorf("check: %w", translate(err))
+		}
+		for _, line := range lines {
+			if line != check.fine {
+				problems = append(problems, line)
+			}
+		}
+	}
+	return problems, nil
+}
+
+func (d *DB) lines(ctx context.Context, query string) ([]string, error) {
+	rows, err := d.readers.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return nil, err
+		}
+		all = append(all, line)
+	}
+	return all, rows.Err()
+}
+
+// Fingerprint tells the content of every table: the number of its rows and
+// their SHA-256 in the order of its key, as "3 9f86…". Two databases with the
+// same content have the same fingerprint, however they came to it.
+func (d *DB) Fingerprint(ctx context.Context) (map[string]string, error) {
+	snapshot, err := d.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("fingerprint: %w", translate(err))
+	}
+	defer snapshot.Rollback()
+	rows, err := snapshot.QueryContext(ctx, `SELECT s.name,
+		(SELECT group_concat('"' || name || '"') FROM (SELECT name FROM pragma_table_info(s.name) WHERE pk > 0 ORDER BY pk))
+		FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND s.name <> 'goose_db_version'`)
+	if err != nil {
+		return nil, fmt.Errorf("fingerprint: %w", translate(err))
+	}
+	defer rows.Close()
+	keys := map[string]string{}
+	for rows.Next() {
+		var table, key string
+		if err := rows.Scan(&table, &key); err != nil {
+			return nil, fmt.Errorf("fingerprint: %w", err)
+		}
+		keys[table] = key
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("fingerprint: %w", translate(err))
+	}
+	prints := map[string]string{}
+	for table, key := range keys {
+		if prints[table], err = fingerprint(ctx, snapshot, table, key); err != nil {
+			return nil, fmt.Errorf("fingerprint of %s: %w", table, translate(err))
+		}
+	}
+	return prints, nil
+}
+
+func fingerprint(ctx context.Context, snapshot *sql.Tx, table, key string) (string, error) {
+	rows, err := snapshot.QueryContext(ctx, `SELECT * FROM "`+table+`" ORDER BY `+key)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	h, n := sha256.New(), 0
+	h.Write([]byte(strings.Join(columns, ",")))
+	values := make([]any, len(columns))
+	dest := make([]any, len(columns))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return "", err
+		}
+		for _, v := range values {
+			digestValue(h, v)
+		}
+		n++
+	}
+	return fmt.Sprintf("%d %x", n, h.Sum(nil)), rows.Err()
+}
+
+// digestValue hashes a value with its type and length, so that no two rows
+// look alike.
+func digestValue(h hash.Hash, v any) {
+	b := fmt.Appendf(nil, "%v", v)
+	if raw, ok := v.([]byte); ok {
+		b = raw
+	}
+	head := binary.BigEndian.AppendUint64(fmt.Appendf(nil, "%T", v), uint64(len(b)))
+	h.Write(head)
+	h.Write(b)
+}

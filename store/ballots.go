@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"inspraak/participation"
+)
+
+// Deletes are remembered this long, and at most this many of them.
+const (
+	tombstoneAge = 7 * 24 * time.Hour
+	maxTombstone = 100_000
+)
+
+type ballotStatements struct {
+	get, save, delete                    *sql.Stmt
+	all                                  *sql.Stmt
+	mark, saveMark, revoke, revokeAll    *sql.Stmt
+	refuse                               *sql.Stmt
+	bury, expire, excess, trim, isBuried *sql.Stmt
+}
+
+func prepareBallots(p *preparer) ballotStatements {
+	return ballotStatements{
+		get: p.write(`SELECT sealed FROM ballot WHERE consultation = ? AND voter = ?`),
+		save: p.write(`INSERT INTO ballot (consultation, voter, sealed) VALUES (?, ?, ?)
+			ON CONFLICT (consultation, voter) DO UPDATE SET sealed = excluded.sealed`),
+		delete: p.write(`DELETE FROM ballot WHERE consultation = ? AND voter = ?`),
+		all:    p.read(`SELECT voter, sealed FROM ballot WHERE consultation = ?`),
+
+		mark: p.write(`SELECT voter, revoked FROM mark WHERE consultation = ? AND mark = ?`),
+		saveMark: p.write(`INSERT INTO mark (consultation, mark, voter) VALUES (?, ?, ?)
+			ON CONFLICT (consultation, mark) DO UPDATE SET voter = excluded.voter`),
+		revoke:    p.write(`UPDATE mark SET revoked = 1 WHERE consultation = ? AND mark = ?`),
+		revokeAll: p.write(`UPDATE mark SET revoked = 1 WHERE consultation = ? AND voter = ?`),
+
+		refuse: p.write(`INSERT INTO refused (consultation, reason, n) VALUES (?, ?, 1)
+			ON CONFLICT (consultation, reason) DO UPDATE SET n = n + 1`),
+
+		bury: p.write(`INSERT INTO tombstone (key, at) VALUES (?, ?)
+			ON CONFLICT (key) DO UPDATE SET at = max(at, excluded.at)`),
+		expire:   p.write(`DELETE FROM tombstone WHERE at < ?`),
+		excess:   p.write(`SELECT max(n - ?, 0) FROM occupancy WHERE room = 'tombstone'`),
+		trim:     p.write(`DELETE FROM tombstone WHERE key IN (SELECT key FROM tombstone ORDER BY at LIMIT ?)`),
+		isBuried: p.write(`SELECT EXISTS (SELECT 1 FROM tombstone WHERE key = ?)`),
+	}
+}
+
+// Ballots implements participation.Reader. They come in the order of their
+// pseudonyms. fn may keep the bytes.
+func (d *DB) Ballots(ctx context.Context, number int64, fn func(participation.Pseudonym, []byte) error) error {
+	return each(ctx, d.ballots.all, func(row scanner) error {
+		var voter participation.Pseudonym
+		var sealed []byte
+		if err := row(digest{(*[16]byte)(&voter)}, &sealed); err != nil {
+			return fmt.Errorf("read ballot: %w", err)
+		}
+		return fn(voter, sealed)
+	}, number)
+}
+
+// Ballot implements participation.Tx.
+func (t *tx) Ballot(number int64, voter participation.Pseudonym) ([]byte, error) {
+	var sealed []byte
+	err := t.query(t.db.ballots.get, number, voter[:])(&sealed)
+	if errors.Is(err, participation.ErrNotFound) {
+		return nil, nil
+	}
+	return sealed, err
+}
+
+// SaveBallot implements participation.Tx.
+func (t *tx) SaveBallot(number int64, voter participation.Pseudonym, sealed []byte) error {
+	return t.do(t.db.ballots.save, number, voter[:], sealed)
+}
+
+// DeleteBallot implements participation.Tx.
+func (t *tx) DeleteBallot(number int64, voter participation.Pseudonym) error {
+	return t.do(t.db.ballots.delete, number, voter[:])
+}
+
+// Mark implements participation.Tx.
+func (t *tx) Mark(number int64, mark participation.Pseudonym) (voter participation.Pseudonym, revoked, known bool, err error) {
+	err = t.query(t.db.ballots.mark, number, mark[:])(digest{(*[16]byte)(&voter)}, &revoked)
+	if errors.Is(err, participation.ErrNotFound) {
+		return voter, false, false, nil
+	}
+	return voter, revoked, err == nil, err
+}
+
+// SaveMark implements participation.Tx. A revoked mark stays revoked.
+func (t *tx) SaveMark(number int64, mark, voter participation.Pseudonym) error {
+	return t.do(t.db.ballots.saveMark, number, mark[:], voter[:])
+}
+
+// RevokeMark implements participation.Tx. A mark that never came is left alone.
+func (t *tx) RevokeMark(number int64, mark participation.Pseudonym) error {
+	return t.do(t.db.ballots.revoke, number, mark[:])
+}
+
+// RevokeMarks implements participation.Tx.
+func (t *tx) RevokeMarks(number int64, voter participation.Pseudonym) error {
+	return t.do(t.db.ballots.revokeAll, number, voter[:])
+}
+
+// Refuse implements participation.Tx.
+func (t *tx) Refuse(number int64, reason participation.Outcome) error {
+	return t.do(t.db.ballots.refuse, number, reason)
+}
+
+// Tombstone implements participation.Tx. It drops those a week older than at,
+// and the oldest beyond 100,000.
+func (t *tx) Tombstone(key participation.Pseudonym, at time.Time) error {
+	s := &t.db.ballots
+	if err := t.do(s.bury, key[:], ms(at)); err != nil {
+		return err
+	}
+	if err := t.do(s.expire, ms(at.Add(-tombstoneAge))); err != nil {
+		return err
+	}
+	excess, err := column[int64](t.query(s.excess, maxTombstone))
+	if err != nil || excess == 0 {
+		return err
+	}
+	return t.do(s.trim, excess)
+}
+
+// Buried implements participation.Tx. A tombstone older than a week may still
+// be found until another one is made.
+func (t *tx) Buried(key participation.Pseudonym) (bool, error) {
+	return column[bool](t.query(t.db.ballots.isBuried, key[:]))
+}

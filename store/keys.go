@@ -1,0 +1,248 @@
+package store
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+
+	"inspraak/participation"
+)
+
+var _ participation.Keyring = (*Keys)(nil)
+
+// Keys are the node's secret keys, each in a file of its own:
+//
+//	node.key                 the node's own
+//	consultations/ID.key     one per consultation: 32 bytes in hexadecimal
+//	actors/NAME.pem          one per channel: RSA private key, PKCS #8
+//
+// A key is written once and never replaced. Keys that were read are kept in
+// memory: one whose file is removed works until the program ends. It is safe
+// for concurrent use.
+type Keys struct {
+	dir  string
+	node *participation.Secret
+
+	mu      sync.Mutex
+	secrets map[string]*participation.Secret
+	actors  map[string]*rsa.PrivateKey
+}
+
+// OpenKeys opens the directory of the keys. With create it makes what is
+// missing: the directory, readable by its owner only, and the node's key. It
+// refuses a directory that others may enter.
+func OpenKeys(dir string, create bool) (*Keys, error) {
+	k := &Keys{dir: dir, secrets: map[string]*participation.Secret{}, actors: map[string]*rsa.PrivateKey{}}
+	if create {
+		if err := k.prepare(); err != nil {
+			return nil, fmt.Errorf("open keys: %w", err)
+		}
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open keys: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("open keys: others may enter %s (mode %04o): run chmod 700 on it", dir, info.Mode().Perm())
+	}
+	if k.node, err = readSecret(k.nodeFile()); err != nil {
+		return nil, fmt.Errorf("open keys: the node's key: %w", err)
+	}
+	return k, nil
+}
+
+func (k *Keys) prepare() error {
+	for _, dir := range []string{k.dir, filepath.Join(k.dir, "consultations"), filepath.Join(k.dir, "actors")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	err := writeSecret(k.nodeFile())
+	if errors.Is(err, participation.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// Node implements participation.Keyring.
+func (k *Keys) Node() *participation.Secret { return k.node }
+
+// Secret implements participation.Keyring.
+func (k *Keys) Secret(consultation string) (*participation.Secret, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s, ok := k.secrets[consultation]; ok {
+		return s, nil
+	}
+	path, err := k.file("consultations", consultation, ".key")
+	if err != nil {
+		return nil, err
+	}
+	s, err := readSecret(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", path, participation.ErrSealed)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key of consultation %q: %w", consultation, err)
+	}
+	k.secrets[consultation] = s
+	return s, nil
+}
+
+// Create implements participation.Keyring.
+func (k *Keys) Create(consultation string) error {
+	path, err := k.file("consultations", consultation, ".key")
+	if err != nil {
+		return err
+	}
+	return named(writeSecret(path), "create key of consultation", consultation)
+}
+
+// ActorKey is the private key by which a channel signs. One that is not there
+// is participation.ErrNotFound.
+func (k *Keys) ActorKey(name string) (*rsa.PrivateKey, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if key, ok := k.actors[name]; ok {
+		return key, nil
+	}
+	path, err := k.file("actors", name, ".pem")
+	if err != nil {
+		return nil, err
+	}
+	key, err := readActorKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("key of actor %q: %w", name, participation.ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key of actor %q: %w", name, err)
+	}
+	k.actors[name] = key
+	return key, nil
+}
+
+// CreateActorKey makes a channel's RSA key of 2048 bits, which other servers
+// remember for good. If there is one it is participation.ErrExists.
+func (k *Keys) CreateActorKey(name string) error {
+	path, err := k.file("actors", name, ".pem")
+	if err != nil {
+		return err
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return named(err, "create key of actor", name)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return named(err, "create key of actor", name)
+	}
+	content := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return named(writeNew(path, content), "create key of actor", name)
+}
+
+func (k *Keys) nodeFile() string { return filepath.Join(k.dir, "node.key") }
+
+// keyName keeps a name within its directory.
+var keyName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+
+func (k *Keys) file(kind, name, extension string) (string, error) {
+	if !keyName.MatchString(name) {
+		return "", fmt.Errorf("key name %q: use 1 to 100 of A-Z, a-z, 0-9, _ and -: %w", name, participation.ErrInvalid)
+	}
+	return filepath.Join(k.dir, kind, name+extension), nil
+}
+
+func readSecret(path string) (*participation.Secret, error) {
+	content, err := readPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := hex.DecodeString(strings.TrimSpace(string(content)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: not a key in hexadecimal; restore it from its escrow copy", path)
+	}
+	s, err := participation.NewSecret(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+func writeSecret(path string) error {
+	return writeNew(path, []byte(hex.EncodeToString(participation.NewKey())+"\n"))
+}
+
+func readActorKey(path string) (*rsa.PrivateKey, error) {
+	content, err := readPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(content)
+	if block == nil {
+		return nil, fmt.Errorf("%s: holds no PEM block", path)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%s: holds a %T, want an RSA key", path, parsed)
+	}
+	return key, nil
+}
+
+// readPrivate reads a file that nobody but its owner may read.
+func readPrivate(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o177 != 0 {
+		return nil, fmt.Errorf("%s: its mode is %04o, wider than 0600: run chmod 400 on it", path, info.Mode().Perm())
+	}
+	return os.ReadFile(path)
+}
+
+// writeNew writes a file whole or not at all, and never over another, for
+// which it returns participation.ErrExists.
+func writeNew(path string, content []byte) error {
+	dir := filepath.Dir(path)
+	temporary, err := os.CreateTemp(dir, ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name())
+	_, err = temporary.Write(content)
+	err = errors.Join(err, temporary.Chmod(0o400), temporary.Sync(), temporary.Close())
+	if err != nil {
+		return err
+	}
+	err = os.Link(temporary.Name(), path) // unlike a rename, fails if path is taken
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: %w", path, participation.ErrExists)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes the entries of a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

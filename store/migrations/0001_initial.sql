@@ -1,0 +1,329 @@
+-- +goose Up
+-- Times are Unix milliseconds, 0 meaning never. An empty text means none.
+-- Columns marked JSON are read and written whole, never searched.
+
+CREATE TABLE channel (
+    name     TEXT PRIMARY KEY CHECK (name <> ''), -- user part of the handle
+    title    TEXT NOT NULL,
+    summary  TEXT NOT NULL,                       -- Markdown source
+    html     TEXT NOT NULL,                       -- summary made safe
+    language TEXT NOT NULL,                       -- BCP 47
+    avatar   TEXT NOT NULL,                       -- JSON, null if none
+    header   TEXT NOT NULL,                       -- JSON, null if none
+    fields   TEXT NOT NULL,                       -- JSON
+    created  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE consultation (
+    number    INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, not even after a draft is deleted
+    id        TEXT NOT NULL UNIQUE CHECK (id <> ''),
+    slug      TEXT NOT NULL UNIQUE CHECK (slug <> ''),
+    channel   TEXT NOT NULL REFERENCES channel (name),
+    kind      TEXT NOT NULL CHECK (kind IN ('single-choice', 'multiple-choice', 'open-question')),
+    language  TEXT NOT NULL,
+    title     TEXT NOT NULL,
+    body      TEXT NOT NULL,                      -- Markdown source
+    html      TEXT NOT NULL,                      -- body made safe
+    options   TEXT NOT NULL,                      -- JSON
+    hashtags  TEXT NOT NULL,                      -- JSON
+    image     TEXT NOT NULL,                      -- JSON, null if none
+    terms     TEXT NOT NULL,                      -- JSON
+    results   TEXT NOT NULL CHECK (results IN ('at-close', 'live')),
+    phase     TEXT NOT NULL CHECK (phase IN ('draft', 'scheduled', 'open', 'closed', 'withdrawn')),
+    zone      TEXT NOT NULL,                      -- IANA zone
+    opens_at  INTEGER NOT NULL,
+    closes_at INTEGER NOT NULL,
+    deadline  INTEGER NOT NULL,                   -- closes_at plus the grace of the terms
+    opened_at INTEGER NOT NULL,
+    closed_at INTEGER NOT NULL,
+    reason    TEXT NOT NULL,                      -- of an early close or a withdrawal
+    edited_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX consultation_channel ON consultation (channel);
+
+-- One row per voter and consultation: the primary key is the rule "one person,
+-- one ballot". Rows lie in the order of pseudonyms, which tells nothing.
+CREATE TABLE ballot (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    voter        BLOB NOT NULL CHECK (length(voter) = 16),  -- pseudonym
+    sealed       BLOB NOT NULL CHECK (length(sealed) > 0),  -- choices and sender, encrypted
+    PRIMARY KEY (consultation, voter)
+) STRICT, WITHOUT ROWID;
+
+-- Vote objects seen, so that a replay or a withdrawal is recognised.
+CREATE TABLE mark (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    mark         BLOB NOT NULL CHECK (length(mark) = 16),   -- keyed digest of the vote object
+    voter        BLOB NOT NULL CHECK (length(voter) = 16),  -- whose it is
+    revoked      INTEGER NOT NULL DEFAULT 0 CHECK (revoked IN (0, 1)),
+    PRIMARY KEY (consultation, mark)
+) STRICT, WITHOUT ROWID;
+
+
+-- How many votes were not counted, by reason.
+CREATE TABLE refused (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    reason       TEXT NOT NULL CHECK (reason <> ''),
+    n            INTEGER NOT NULL CHECK (n > 0),
+    PRIMARY KEY (consultation, reason)
+) STRICT, WITHOUT ROWID;
+
+-- Citizens' public messages.
+CREATE TABLE reply (
+    id            TEXT PRIMARY KEY CHECK (id <> ''),  -- address of the remote object
+    consultation  INTEGER NOT NULL REFERENCES consultation (number),
+    parent        TEXT NOT NULL,                      -- address of what it answers
+    author        TEXT NOT NULL,                      -- canonical actor id
+    author_name   TEXT NOT NULL,
+    author_handle TEXT NOT NULL,
+    author_url    TEXT NOT NULL,
+    html          TEXT NOT NULL,
+    language      TEXT NOT NULL,
+    url           TEXT NOT NULL,
+    visibility    TEXT NOT NULL CHECK (visibility IN ('public', 'unlisted')),
+    standing      TEXT NOT NULL CHECK (standing IN ('shown', 'hidden')),
+    reason        TEXT NOT NULL,                      -- why it is hidden
+    published     INTEGER NOT NULL,                   -- as its author says
+    updated       INTEGER NOT NULL,
+    received      INTEGER NOT NULL,
+    images        INTEGER NOT NULL CHECK (images >= 0)
+) STRICT;
+
+CREATE INDEX reply_consultation ON reply (consultation, received, id);
+CREATE INDEX reply_author ON reply (author, received, id);
+CREATE INDEX reply_received ON reply (received, id);
+
+-- Likes and boosts, each once per actor.
+CREATE TABLE gesture (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    gesture      TEXT NOT NULL CHECK (gesture IN ('like', 'boost')),
+    actor        TEXT NOT NULL,
+    inbox        TEXT NOT NULL,
+    id           TEXT NOT NULL,  -- address of the activity
+    PRIMARY KEY (consultation, gesture, actor)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX gesture_actor ON gesture (actor);
+
+-- Snapshots of the count. All versions are kept.
+CREATE TABLE result (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    version      INTEGER NOT NULL CHECK (version > 0),
+    at           INTEGER NOT NULL,
+    turnout      INTEGER NOT NULL,
+    counts       TEXT NOT NULL,  -- JSON, null while hidden
+    pending      INTEGER NOT NULL,
+    replies      INTEGER NOT NULL,
+    likes        INTEGER NOT NULL,
+    boosts       INTEGER NOT NULL,
+    refused      TEXT NOT NULL,  -- JSON
+    final        INTEGER NOT NULL CHECK (final IN (0, 1)),
+    PRIMARY KEY (consultation, version)
+) STRICT, WITHOUT ROWID;
+
+-- What the municipality wrote in a thread.
+CREATE TABLE post (
+    id             TEXT PRIMARY KEY CHECK (id <> ''),
+    consultation   INTEGER NOT NULL REFERENCES consultation (number),
+    channel        TEXT NOT NULL REFERENCES channel (name),
+    kind           TEXT NOT NULL CHECK (kind IN ('answer', 'notice', 'erratum', 'result')),
+    in_reply_to    TEXT NOT NULL,
+    mention        TEXT NOT NULL,  -- canonical actor id of whom an answer addresses
+    mention_name   TEXT NOT NULL,
+    mention_handle TEXT NOT NULL,
+    mention_url    TEXT NOT NULL,
+    source         TEXT NOT NULL,  -- Markdown
+    html           TEXT NOT NULL,
+    language       TEXT NOT NULL,
+    published      INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX post_consultation ON post (consultation, published, id);
+CREATE INDEX post_channel ON post (channel);
+
+-- Complaints of other servers' moderators.
+CREATE TABLE report (
+    id          TEXT PRIMARY KEY CHECK (id <> ''),
+    server      TEXT NOT NULL,
+    text        TEXT NOT NULL,
+    objects     TEXT NOT NULL,     -- JSON
+    received    INTEGER NOT NULL,
+    resolved_at INTEGER NOT NULL,  -- 0 while open
+    resolution  TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX report_received ON report (received, id);
+
+-- Accounts and servers of which nothing is accepted.
+CREATE TABLE block (
+    subject TEXT PRIMARY KEY CHECK (subject <> ''),  -- actor id or host name
+    reason  TEXT NOT NULL,
+    created INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Objects whose Delete came, perhaps before the object itself.
+CREATE TABLE tombstone (
+    key BLOB PRIMARY KEY CHECK (length(key) = 16),  -- keyed digest
+    at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tombstone_at ON tombstone (at);
+
+-- What happened, in order of commit. It outlives what it names.
+CREATE TABLE event (
+    seq          INTEGER PRIMARY KEY AUTOINCREMENT,
+    at           INTEGER NOT NULL,
+    type         TEXT NOT NULL CHECK (type <> ''),
+    channel      TEXT NOT NULL,
+    consultation TEXT NOT NULL,  -- ID
+    subject      TEXT NOT NULL,
+    reason       TEXT NOT NULL
+) STRICT;
+
+-- How far the log has been published.
+CREATE TABLE cursor (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    seq INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO cursor VALUES (1, 0);
+
+-- Remote actors, as their own servers described them.
+CREATE TABLE peer (
+    actor      TEXT PRIMARY KEY CHECK (actor <> ''),
+    host       TEXT NOT NULL,     -- host[:port] of actor, lower case
+    type       TEXT NOT NULL,
+    inbox      TEXT NOT NULL,
+    shared     TEXT NOT NULL,     -- shared inbox
+    username   TEXT NOT NULL,
+    name       TEXT NOT NULL,     -- raw display name
+    url        TEXT NOT NULL,
+    moved_to   TEXT NOT NULL,
+    aliases    TEXT NOT NULL,     -- JSON: alsoKnownAs
+    published  INTEGER NOT NULL,
+    fetched_at INTEGER NOT NULL,
+    gone       INTEGER NOT NULL CHECK (gone IN (0, 1))
+) STRICT;
+
+CREATE INDEX peer_host ON peer (host);
+CREATE INDEX peer_shared ON peer (shared) WHERE shared <> '';
+
+CREATE TABLE peer_key (
+    id        TEXT NOT NULL CHECK (id <> ''),
+    actor     TEXT NOT NULL REFERENCES peer (actor) ON DELETE CASCADE,
+    pem       TEXT NOT NULL,
+    multibase TEXT NOT NULL,
+    PRIMARY KEY (id, actor),
+    CHECK ((pem = '') <> (multibase = ''))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX peer_key_actor ON peer_key (actor);
+
+-- Which form of signatures a server understands.
+CREATE TABLE host_form (
+    host    TEXT PRIMARY KEY CHECK (host <> ''),
+    rfc9421 INTEGER NOT NULL CHECK (rfc9421 IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE follower (
+    channel TEXT NOT NULL REFERENCES channel (name),
+    actor   TEXT NOT NULL CHECK (actor <> ''),
+    follow  TEXT NOT NULL,     -- address of the Follow
+    inbox   TEXT NOT NULL,
+    shared  TEXT NOT NULL,     -- shared inbox
+    former  TEXT NOT NULL,     -- shared inbox that is gone, by which deliveries under way find their way
+    host    TEXT NOT NULL,     -- host[:port] of actor, lower case
+    since   INTEGER NOT NULL,
+    PRIMARY KEY (channel, actor)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX follower_actor ON follower (actor);
+CREATE INDEX follower_inbox ON follower (inbox);
+CREATE INDEX follower_shared ON follower (shared) WHERE shared <> '';
+CREATE INDEX follower_host ON follower (host);
+
+-- What this node said.
+CREATE TABLE activity (
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT,  -- order of queueing
+    id      TEXT NOT NULL UNIQUE CHECK (id <> ''),
+    channel TEXT NOT NULL,                      -- whose key signs
+    public  INTEGER NOT NULL CHECK (public IN (0, 1)),
+    body    BLOB NOT NULL,                      -- its JSON
+    at      INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX activity_channel ON activity (channel, seq) WHERE public = 1;
+
+-- Activities on their way, one row per inbox. Of the rows with the same inbox
+-- and object exactly one may be tried; the others are held behind it.
+CREATE TABLE delivery (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    activity INTEGER NOT NULL REFERENCES activity (seq),
+    object   TEXT NOT NULL,     -- what the activity is about
+    inbox    TEXT NOT NULL,
+    host     TEXT NOT NULL,     -- host[:port] of inbox, lower case
+    attempts INTEGER NOT NULL,
+    queued   INTEGER NOT NULL,
+    next     INTEGER,           -- when to try; NULL while held behind an earlier one
+    UNIQUE (inbox, object, activity)
+) STRICT;
+
+CREATE INDEX delivery_activity ON delivery (activity);
+CREATE INDEX delivery_due ON delivery (next, host) WHERE next IS NOT NULL;
+CREATE INDEX delivery_host ON delivery (host, id) WHERE next IS NOT NULL;
+
+-- Requests, encrypted, whose signer's key could not be had yet.
+CREATE TABLE waiting (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest       BLOB NOT NULL UNIQUE CHECK (length(digest) = 16),  -- keyed, of the request
+    consultation TEXT NOT NULL,  -- ID whose key seals it; '' for the node's own
+    host         TEXT NOT NULL,  -- of the signer
+    known        INTEGER NOT NULL CHECK (known IN (0, 1)),
+    sealed       BLOB NOT NULL,
+    received_at  INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    next         INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX waiting_next ON waiting (next, id);
+CREATE INDEX waiting_consultation ON waiting (consultation, next, id);
+
+-- Permissions to quote.
+CREATE TABLE quote (
+    id         TEXT PRIMARY KEY CHECK (id <> ''),
+    object     TEXT NOT NULL,  -- our object's address
+    instrument TEXT NOT NULL,  -- the quoting post
+    actor      TEXT NOT NULL,
+    request    TEXT NOT NULL   -- address of the QuoteRequest
+) STRICT;
+
+-- Row counts of the tables that are bounded, kept by the triggers below,
+-- because counting them at every insert would be slow.
+CREATE TABLE occupancy (
+    room TEXT PRIMARY KEY,
+    n    INTEGER NOT NULL CHECK (n >= 0)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO occupancy VALUES ('tombstone', 0), ('waiting known', 0), ('waiting unknown', 0);
+
+-- +goose StatementBegin
+CREATE TRIGGER tombstone_in AFTER INSERT ON tombstone BEGIN
+    UPDATE occupancy SET n = n + 1 WHERE room = 'tombstone';
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER tombstone_out AFTER DELETE ON tombstone BEGIN
+    UPDATE occupancy SET n = n - 1 WHERE room = 'tombstone';
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER waiting_in AFTER INSERT ON waiting BEGIN
+    UPDATE occupancy SET n = n + 1 WHERE room = iif(NEW.known, 'waiting known', 'waiting unknown');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER waiting_out AFTER DELETE ON waiting BEGIN
+    UPDATE occupancy SET n = n - 1 WHERE room = iif(OLD.known, 'waiting known', 'waiting unknown');
+END;
+-- +goose StatementEnd
