@@ -61,8 +61,6 @@ func (p plainBlocks) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(ast.KindFencedCodeBlock, p.code)
 	r.Register(ast.KindImage, p.nothing) // its children are the alternative text
 	r.Register(ast.KindThematicBreak, p.nothing)
-	r.Register(ast.KindRawHTML, p.nothing)
-	r.Register(ast.KindHTMLBlock, p.nothing)
 }
 
 func (plainBlocks) heading(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.WalkStatus, error) {
