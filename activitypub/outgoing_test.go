@@ -56,7 +56,7 @@ func openCity(t testing.TB, dir string, net *network) *city {
 			Fields: []participation.Field{{Name: "Website", Value: "https://city.example"}, {Name: "Open", Value: "9 < 17"}},
 		}, false))
 	}
-	client := activitypub.NewClient(activitypub.ClientConfig{UserAgent: "inspraak-test", Transport: net, PostTimeout: 2 * time.Second})
+	client := activitypub.NewClient(activitypub.ClientConfig{UserAgent: "inspraak-test", Transport: net})
 	c.Federation = activitypub.New(activitypub.Config{
 		URLs: urls, Name: "City of Example", Version: "0.1.0", Store: c.db, Service: service, Keys: c.keys,
 		Secrets: c.keys, Client: client, Log: log, Now: c.clock,
