@@ -20,7 +20,7 @@ const maxPast = 100
 // card is a consultation in a list.
 type card struct {
 	URL, Title, Lang, State string
-	At                      time.Time // opening if it is to open, else closing
+	At                      time.Time // opening if it is to open, else closing; zero if withdrawn
 	Opens, Ended            bool
 	Votable, Numbers        bool
 	Turnout, Replies        int
@@ -132,6 +132,8 @@ func (h *handler) card(ctx context.Context, p page, c participation.Consultation
 		v.Opens, v.At = true, h.local(c.OpensAt, c.Zone)
 	case participation.Closed:
 		v.Ended, v.Numbers, v.At = true, r.Final, h.local(c.ClosedAt, c.Zone)
+	case participation.Withdrawn:
+		v.At = time.Time{}
 	case participation.Open:
 		v.Ended, v.Numbers = h.Now().After(c.ClosesAt), true
 	}
