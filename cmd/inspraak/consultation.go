@@ -267,7 +267,8 @@ type consultationClose struct {
 }
 
 // Run closes before the announced time. Votes still waiting for their sender's
-// key are not counted, and reported by number.
+// key are tried once more; what cannot be verified then is not counted, and
+// reported by number.
 func (c consultationClose) Run(a *app) error {
 	return a.at(func(o *office) error {
 		found, err := o.Consultation(a.ctx, c.Slug)
@@ -280,24 +281,44 @@ func (c consultationClose) Run(a *app) error {
 		if found.Phase != participation.Open {
 			return fmt.Errorf("close: %s is %s; only an open consultation can be closed", found.Slug, found.Phase)
 		}
+		if _, err := o.keys.Secret(found.ID); err != nil { // before a waiting vote is tried in vain
+			return fmt.Errorf("close: %w", err)
+		}
 		waiting, err := o.db.CountWaiting(a.ctx, found.ID)
 		if err != nil {
 			return err
 		}
 		a.say("%s was announced to close on %s.", found.Title, o.localStamp(found.ClosesAt))
 		if waiting > 0 {
-			a.say("%d votes wait for their sender's key; they will be reported as received and not verified. Waiting a few minutes may let them count.", waiting)
+			a.say("%d votes wait for their sender's key. They are tried once more; those that still cannot be verified are not counted.", waiting)
 		}
 		if err := a.confirm("Closing now cannot be undone. Close?", c.Yes); err != nil {
 			return err
 		}
-		r, err := o.Service.Close(a.ctx, found.ID, c.Reason, waiting)
+		unverified := 0
+		if waiting > 0 {
+			if unverified, err = a.flushWaiting(o.Config, found.ID); err != nil {
+				return err
+			}
+		}
+		r, err := o.Service.Close(a.ctx, found.ID, c.Reason, unverified)
 		if err != nil {
 			return err
 		}
 		a.say("Closed with %d ballots. The result goes out within a minute, if the node is running: %s", r.Turnout, o.URLs.Page(found.Slug))
 		return nil
 	})
+}
+
+// flushWaiting tries a consultation's waiting votes once more, as the node
+// itself does at closing, and returns how many could not be verified.
+func (a *app) flushWaiting(cfg Config, id string) (unverified int, err error) {
+	n, err := OpenNode(a.ctx, cfg, Surroundings{Log: a.quietLog(), Now: a.now})
+	if err != nil {
+		return 0, err
+	}
+	unverified, err = n.Federation.FlushWaiting(a.ctx, id)
+	return unverified, errors.Join(err, n.Close())
 }
 
 type consultationWithdraw struct {

@@ -64,7 +64,7 @@ type demoCommand struct {
 
 // Run demonstrates until interrupted.
 func (d demoCommand) Run(a *app) error {
-	return runDemo(a.ctx, DemoOptions{Listen: d.Listen}, a.out)
+	return runDemo(a.ctx, DemoOptions(d), a.out)
 }
 
 func main() {

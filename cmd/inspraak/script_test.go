@@ -18,6 +18,7 @@ import (
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"inspraak/activitypub"
 	"inspraak/participation"
 	"inspraak/store"
 )
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 // Besides the program it has:
 //
 //	fingerprint FILE    writes the content of data/inspraak.db as one text
-//	arrive SLUG         a vote for the first option, a reply and a report come in
+//	arrive SLUG         a vote for the first option, one that waits, a reply and a report come in
 //	up URL              waits until the address answers 200
 //
 // PORT is a free port, RECIPIENT the public key of identity.txt.
@@ -113,6 +114,10 @@ func arrive(s *testscript.TestScript, slug string) {
 		if outcome != participation.Counted {
 			s.Fatalf("vote: %s", outcome)
 		}
+		_, err = db.AddWaiting(ctx, activitypub.Waiting{
+			Consultation: c.ID, Host: "social.example", Sealed: []byte("not to be read"), ReceivedAt: time.Now(), Next: time.Now(),
+		})
+		s.Check(err)
 	}
 	s.Check(service.AddReply(ctx, participation.Reply{
 		ID: "https://social.example/notes/1", Consultation: c.ID, Parent: "https://inspraak.example.nl/o/" + c.ID,
