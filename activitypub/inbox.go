@@ -66,7 +66,7 @@ func (f *Federation) policy() signature.Policy {
 }
 
 func sourceOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	host, _, err := net.SplitHostPort(r.RemoteAddr) // handlers may give the bare address
 	if err != nil {
 		return r.RemoteAddr
 	}

@@ -111,6 +111,9 @@ func (f *Federation) RetryWaiting(ctx context.Context) (settled int, err error) 
 // closing requires. What then remains could not be verified in time: it is
 // removed and its number returned.
 func (f *Federation) FlushWaiting(ctx context.Context, consultation string) (unverified int, err error) {
+	if _, err := f.Secrets.Secret(consultation); err != nil { // nothing can be opened, so nothing may be thrown away
+		return 0, fmt.Errorf("waiting room: %w", err)
+	}
 	const forever = 100 * 365 * 24 * time.Hour
 	all, err := f.Store.DueWaiting(ctx, consultation, f.Now().Add(forever), MaxWaiting)
 	if err != nil {
@@ -150,18 +153,18 @@ func (f *Federation) retryAll(ctx context.Context, list []Waiting) (left int, er
 	return left, err
 }
 
-// retry judges one waiting request again. It stays only while its signer's
-// server cannot be reached.
+// retry judges one waiting request again. It stays while its signer's server
+// cannot be reached, or while the consultation's key is missing.
 func (f *Federation) retry(ctx context.Context, w Waiting) (stays bool, err error) {
 	err = f.judge(ctx, w)
 	switch {
-	case errors.Is(err, errUnreachable) && f.Now().Sub(w.ReceivedAt) < waitingTime:
+	case errors.Is(err, participation.ErrSealed), errors.Is(err, errUnreachable) && f.Now().Sub(w.ReceivedAt) < waitingTime:
 		pause := lastRetry
 		if w.Attempts < 9 {
 			pause = min(firstRetry<<(w.Attempts+1), lastRetry)
 		}
 		return true, f.Store.PostponeWaiting(ctx, w.ID, w.Attempts+1, f.Now().Add(pause))
-	case err == nil, errors.Is(err, errUnreachable), errors.Is(err, errGone), errors.Is(err, participation.ErrSealed),
+	case err == nil, errors.Is(err, errUnreachable), errors.Is(err, errGone),
 		errors.As(err, new(*Refusal)), errors.Is(err, errSpoilt):
 		return false, f.Store.RemoveWaiting(ctx, w.ID)
 	}

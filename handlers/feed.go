@@ -106,9 +106,7 @@ func (h *handler) sentence(lang string, c participation.Consultation, r particip
 	if c.Kind.HasOptions() {
 		b.WriteString(paragraph(h.Site.Count(lang, "feed.turnout", r.Turnout)))
 		counts, voters, hidden := rows(c, r)
-		if hidden != "" {
-			b.WriteString(paragraph(h.Site.Text(lang, "feed.too-few")))
-		} else {
+		if hidden == "" {
 			b.WriteString("<ul>")
 			for i, n := range counts {
 				percent := fmt.Sprintf("%.0f%%", math.Round(share(n, voters)*100))

@@ -62,8 +62,8 @@ func (h *handler) snapshot(ctx context.Context, c participation.Consultation) (p
 }
 
 // rows are the counts per option that may be shown, or nil and why not. The
-// same rule holds for page, feed and JSON: nothing while hidden, and nothing
-// but totals while fewer ballots than the batch size stand behind the counts.
+// same rule holds for page, feed and JSON: nothing while hidden. What is shown
+// are totals, which every server that follows has as well.
 func rows(c participation.Consultation, r participation.Result) (counts []int, voters int, hidden string) {
 	voters = r.Turnout - r.Pending
 	switch {
@@ -75,9 +75,7 @@ func rows(c participation.Consultation, r participation.Result) (counts []int, v
 		return nil, 0, "close"
 	case c.Phase == participation.Closed && !r.Final:
 		return nil, 0, "counting"
-	case c.Phase == participation.Closed && voters < c.Terms.BatchSize:
-		return nil, 0, "too-few"
-	case len(r.Counts) != len(c.Options) || voters < c.Terms.BatchSize:
+	case len(r.Counts) != len(c.Options): // live, and the first batch is not full yet
 		return nil, 0, "live"
 	}
 	return r.Counts, voters, ""

@@ -168,11 +168,14 @@ func (d *DB) Close() error {
 
 func (d *DB) disconnect() error {
 	var errs []error
-	if d.readers != nil { // first, so that the writer, as the last, can fold the log into the file
+	if d.readers != nil {
 		errs = append(errs, d.readers.Close())
 	}
 	if d.writer != nil {
-		errs = append(errs, d.writer.Close())
+		// The log is folded into the file, without waiting for other processes:
+		// a file copied by itself then lacks nothing that was here.
+		_, err := d.writer.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
+		errs = append(errs, err, d.writer.Close())
 	}
 	if d.pool != nil {
 		errs = append(errs, d.pool.Close())

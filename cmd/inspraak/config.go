@@ -36,6 +36,7 @@ type Config struct {
 	About            Texts          `yaml:"about"`
 	OtherWays        Texts          `yaml:"other_ways"`
 	TrustedProxies   []netip.Prefix `yaml:"trusted_proxies"`
+	RequestsPerSec   float64        `yaml:"requests_per_second"`
 	Defaults         Defaults       `yaml:"defaults"`
 	Log              LogConfig      `yaml:"log"`
 	BackupRecipients []string       `yaml:"backup_recipients"`
@@ -106,7 +107,7 @@ func Load(path string) (Config, error) {
 
 func parseConfig(path string, src []byte) (Config, error) {
 	c := Config{
-		Path: path, Listen: "127.0.0.1:8080", Data: "data", Language: "nl", Timezone: "Europe/Amsterdam",
+		Path: path, Listen: "127.0.0.1:8080", Data: "data", Language: "nl", Timezone: "Europe/Amsterdam", RequestsPerSec: 200,
 		Defaults: Defaults{Grace: 3 * time.Minute, BatchSize: 10, Interval: 3 * time.Minute},
 		Log:      LogConfig{Level: slog.LevelInfo, Format: "text"},
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -41,6 +43,7 @@ type Surroundings struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 	Transport http.RoundTripper // nil: the guarded client on the real network
+	RootCAs   *x509.CertPool    // nil: the certificate authorities of the system
 }
 
 // OpenNode opens what `init` has made. It starts no job and listens nowhere.
@@ -61,6 +64,7 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 		UserAgent: fmt.Sprintf("inspraak/%s (+%s)", version(), c.URLs.Base),
 		Loopback:  c.Loopback,
 		Transport: s.Transport,
+		RootCAs:   s.RootCAs,
 	})
 	n.Service = participation.New(n.DB, n.Keys, s.Now)
 	n.Federation = activitypub.New(activitypub.Config{
@@ -82,9 +86,17 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 	n.Handler = handlers.New(handlers.Config{
 		Service: n.Service, Doors: n.Federation, URLs: c.URLs, Site: site, Log: s.Log, Now: s.Now,
 		Name: c.Name, About: about, OtherWays: other, Contact: c.Contact,
-		TrustedProxies: c.TrustedProxies, MediaDir: c.Media,
+		TrustedProxies: c.TrustedProxies, MediaDir: c.Media, RequestsPerSecond: c.RequestsPerSec,
+		UnderReview: n.underReview,
 	})
 	return n, nil
+}
+
+// underReview tells whether a consultation cannot be counted for lack of its
+// key, as after a restore without it.
+func (n *Node) underReview(consultation string) bool {
+	_, err := n.Keys.Secret(consultation)
+	return errors.Is(err, participation.ErrSealed)
 }
 
 func rendered(t Texts) (map[string]string, error) {
@@ -233,8 +245,21 @@ func (n *Node) Step(ctx context.Context) (worked bool, err error) {
 	return worked || delivered > 0, err
 }
 
+// paceGC trades memory that a small server has for time: the heap may grow to
+// five times what is live, and the collector works harder near 100 MiB. The
+// environment's GOGC and GOMEMLIMIT (package runtime) go before.
+func paceGC() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(100 << 20)
+	}
+}
+
 // runServe runs the node of a configuration until ctx ends.
 func runServe(ctx context.Context, c Config, log *slog.Logger) error {
+	paceGC()
 	if c.Loopback {
 		log.Warn("loopback is on: plain HTTP and loopback peers are accepted. Never do this on a server that others reach.")
 	}
