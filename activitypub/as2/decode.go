@@ -156,7 +156,11 @@ func (d *decoder) object(m mode) (any, error) {
 			return nil, err
 		}
 		name := t.String()
-		if err := d.unique(self, name); err != nil {
+		key := name
+		if m != opaque {
+			key = fold(name)
+		}
+		if err := d.unique(self, key); err != nil {
 			return nil, err
 		}
 		inner, err := inside(m, name)
@@ -229,7 +233,7 @@ func (d *decoder) languages() (languageMap, error) {
 			return nil, err
 		}
 		name := t.String()
-		if err := d.unique(self, name); err != nil {
+		if err := d.unique(self, fold(name)); err != nil {
 			return nil, err
 		}
 		v, err := d.value(keep)
@@ -251,7 +255,7 @@ type translation struct{ language, text string }
 // unique refuses a name seen before in the same object. Readers differ in
 // which of two they take, and some fold case.
 func (d *decoder) unique(object int, name string) error {
-	m := member{object, fold(name)}
+	m := member{object, name}
 	if _, seen := d.names[m]; seen {
 		return malformed("%s: name occurs twice", d.json.StackPointer())
 	}
