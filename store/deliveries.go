@@ -32,7 +32,7 @@ func prepareDeliveries(p *preparer) deliveryStatements {
 		bodies: p.read(`SELECT body FROM activity WHERE channel = ? AND public = 1
 			ORDER BY seq DESC LIMIT ? OFFSET ?`),
 		total: p.read(`SELECT count(*) FROM activity WHERE channel = ? AND public = 1`),
-		hosts: p.read(`SELECT host FROM delivery WHERE next <= ? GROUP BY host ORDER BY min(next) LIMIT ?`),
+		hosts: p.read(`SELECT host FROM delivery INDEXED BY delivery_due WHERE next <= ? GROUP BY host ORDER BY min(next) LIMIT ?`),
 		due: p.read(`SELECT d.id, a.id, a.channel, d.object, d.inbox, d.host, d.attempts, d.queued, a.body
 			FROM delivery d JOIN activity a ON a.seq = d.activity
 			WHERE d.host = ? AND d.next <= ? ORDER BY d.id LIMIT ?`),

@@ -315,8 +315,10 @@ func TestWaitingRoom(t *testing.T) {
 	add := func(w activitypub.Waiting) bool { t.Helper(); return must(db.AddWaiting(t.Context(), w))(t) }
 	own := wait(1, true)
 	own.Consultation, own.Next = "", noon
-	if !add(wait(2, true)) || !add(wait(2, true)) || !add(own) {
-		t.Error("an empty room refused")
+	for _, w := range []activitypub.Waiting{wait(2, true), wait(2, true), own} {
+		if !add(w) {
+			t.Error("an empty room refused")
+		}
 	}
 	count := func(consultation string) int { return must(db.CountWaiting(t.Context(), consultation))(t) }
 	same(t, "waiting", []int{count(""), count("c1"), count("c2")}, []int{2, 1, 0})

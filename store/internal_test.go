@@ -104,7 +104,8 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 	}
 }
 
-// No statement may walk through a whole table that grows with use.
+// No statement may walk through a whole table that grows with use, not even
+// along an index, save the two that are meant to.
 func TestPlans(t *testing.T) {
 	db := openTemp(t)
 	p := preparer{ctx: t.Context(), writer: db.writer, readers: db.readers}
@@ -113,7 +114,12 @@ func TestPlans(t *testing.T) {
 		t.Fatalf("%d statements, %v", len(p.texts), p.err)
 	}
 	// In a plan a table goes by its name or by its alias.
-	scan := regexp.MustCompile(`^SCAN (ballot|mark|delivery|d|peer|p|reply|r|follower|event|activity|a|gesture|g|waiting|tombstone|peer_key|k|w|result)$`)
+	scan := regexp.MustCompile(`^SCAN (ballot|mark|delivery|d|peer|p|reply|r|follower|event|activity|a|gesture|g|waiting|tombstone|peer_key|k|w|result)\b`)
+	meant := map[string]bool{
+		"SCAN delivery USING COVERING INDEX delivery_activity": true, // counting what is pending
+		"SCAN r USING INDEX reply_received":                    true, // listing all replies, page by page
+		"SCAN tombstone USING COVERING INDEX tombstone_at":     true, // the oldest few, with a LIMIT
+	}
 	for _, text := range p.texts {
 		if strings.HasPrefix(text, "PRAGMA") {
 			continue
@@ -133,7 +139,7 @@ func TestPlans(t *testing.T) {
 			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
 				t.Fatal(err)
 			}
-			if scan.MatchString(step) {
+			if scan.MatchString(step) && !meant[step] {
 				t.Errorf("%s\n\t%s", text, step)
 			}
 		}
