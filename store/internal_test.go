@@ -105,7 +105,7 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 }
 
 // No statement may walk through a whole table that grows with use, not even
-// along an index, save the two that are meant to.
+// along an index, save the three that are meant to.
 func TestPlans(t *testing.T) {
 	db := openTemp(t)
 	p := preparer{ctx: t.Context(), writer: db.writer, readers: db.readers}
@@ -115,10 +115,10 @@ func TestPlans(t *testing.T) {
 	}
 	// In a plan a table goes by its name or by its alias.
 	scan := regexp.MustCompile(`^SCAN (ballot|mark|delivery|d|peer|p|reply|r|follower|event|activity|a|gesture|g|waiting|tombstone|peer_key|k|w|result)\b`)
-	meant := map[string]bool{
-		"SCAN delivery USING COVERING INDEX delivery_activity": true, // counting what is pending
-		"SCAN r USING INDEX reply_received":                    true, // listing all replies, page by page
-		"SCAN tombstone USING COVERING INDEX tombstone_at":     true, // the oldest few, with a LIMIT
+	meant := map[string]string{ // by what only their text has
+		"SCAN delivery USING COVERING INDEX delivery_activity": "(SELECT count(*) FROM delivery)",
+		"SCAN r USING INDEX reply_received":                    "INDEXED BY reply_received", // page by page
+		"SCAN tombstone USING COVERING INDEX tombstone_at":     "ORDER BY at LIMIT",         // the oldest few
 	}
 	for _, text := range p.texts {
 		if strings.HasPrefix(text, "PRAGMA") {
@@ -139,7 +139,7 @@ func TestPlans(t *testing.T) {
 			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
 				t.Fatal(err)
 			}
-			if scan.MatchString(step) && !meant[step] {
+			if scan.MatchString(step) && (meant[step] == "" || !strings.Contains(text, meant[step])) {
 				t.Errorf("%s\n\t%s", text, step)
 			}
 		}
