@@ -313,7 +313,7 @@ func (f *Federation) fetchReply(ctx context.Context, m message, id string) error
 	if o.Type == "Tombstone" {
 		return nil
 	}
-	if blocked, err := f.blocked(ctx, o.AttributedTo, host); err != nil || blocked {
+	if blocked, err := f.Service.Blocked(ctx, o.AttributedTo, host); err != nil || blocked {
 		return err
 	}
 	author, err := f.peers.actor(ctx, o.AttributedTo)

@@ -49,10 +49,6 @@ func (f *Federation) citizen(ctx context.Context, actor string) (Recipient, erro
 // each actor elsewhere, sorted and each once; none of a blocked account or
 // server. An inbox that could never be delivered to is left out.
 func (f *Federation) inboxes(ctx context.Context, recipients []Recipient) ([]string, error) {
-	blocks, err := f.Service.Blocks(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("blocks: %w", err)
-	}
 	var all []string
 	for _, r := range recipients {
 		inbox := r.Shared
@@ -60,15 +56,18 @@ func (f *Federation) inboxes(ctx context.Context, recipients []Recipient) ([]str
 			inbox = r.Inbox
 		}
 		host, err := f.hostOf(inbox)
-		if err != nil || blocked(blocks, r.Actor, host) {
+		if err != nil {
+			continue
+		}
+		blocked, err := f.Service.Blocked(ctx, r.Actor, host)
+		if err != nil {
+			return nil, err
+		}
+		if blocked {
 			continue
 		}
 		all = append(all, inbox)
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
-}
-
-func blocked(blocks []participation.Block, actor, host string) bool {
-	return slices.ContainsFunc(blocks, func(b participation.Block) bool { return b.Covers(actor, host) })
 }

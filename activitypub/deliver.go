@@ -126,11 +126,10 @@ func (l *directLedger) flush(ctx context.Context) error {
 // round holds at most one delivery per inbox and object and is on disk before
 // the next is read, so that order is kept.
 func (d *deliverer) host(ctx context.Context, host string, connections int, l ledger) (attempted int, err error) {
-	blocks, err := d.f.Service.Blocks(ctx)
+	cut, err := d.f.Service.Blocked(ctx, "", host)
 	if err != nil {
-		return 0, fmt.Errorf("blocks: %w", err)
+		return 0, err
 	}
-	cut := blocked(blocks, "", host)
 	for ctx.Err() == nil {
 		limit := deliveryBatch
 		if c := d.circuit(host); c.broken() && !d.f.Now().Before(c.until) {

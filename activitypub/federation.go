@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"inspraak/activitypub/signature"
@@ -45,6 +46,7 @@ type Federation struct {
 	Config
 	peers     *peers
 	deliverer *deliverer
+	channels  sync.Map // names of channels seen, to true
 }
 
 var _ Doors = (*Federation)(nil)

@@ -36,8 +36,7 @@ func (f *Federation) channel(ctx context.Context, address string) (string, error
 	if !ok {
 		return "", participation.ErrNotFound
 	}
-	_, err := f.Service.Channel(ctx, name)
-	return name, err
+	return name, f.has(ctx, name)
 }
 
 // answer is an Accept or Reject of what a peer asked, on its way to that

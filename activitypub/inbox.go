@@ -20,12 +20,10 @@ import (
 //
 // r.RemoteAddr must be the sender's own address, not a proxy's.
 func (f *Federation) Receive(ctx context.Context, r *http.Request, body []byte, channel string) error {
-	if channel != "" {
-		if _, err := f.Service.Channel(ctx, channel); errors.Is(err, participation.ErrNotFound) {
-			return refuse(http.StatusNotFound, "no such inbox")
-		} else if err != nil {
-			return err
-		}
+	if err := f.has(ctx, channel); errors.Is(err, participation.ErrNotFound) {
+		return refuse(http.StatusNotFound, "no such inbox")
+	} else if err != nil {
+		return err
 	}
 	m := message{received: f.Now(), source: sourceOf(r)}
 	var err error
@@ -48,6 +46,19 @@ func (f *Federation) Receive(ctx context.Context, r *http.Request, body []byte, 
 		return f.gone(ctx, m.doc.Actor, err)
 	}
 	return err
+}
+
+// has tells whether a channel is ours, or ErrNotFound; "" stands for the shared
+// inbox. Channels are never removed, so one that was here is remembered.
+func (f *Federation) has(ctx context.Context, channel string) error {
+	if _, known := f.channels.Load(channel); known || channel == "" {
+		return nil
+	}
+	if _, err := f.Service.Channel(ctx, channel); err != nil {
+		return err
+	}
+	f.channels.Store(channel, true)
+	return nil
 }
 
 // A message is one request on its way through the inbox.
@@ -102,7 +113,7 @@ func (f *Federation) origin(ctx context.Context, doc *as2.Document, keyID string
 		return "", refuse(http.StatusForbidden, "our own actors do not write to us")
 	}
 	for _, party := range [][2]string{{doc.Actor, actorHost}, {withoutFragment(keyID), signerHost}} {
-		blocked, err := f.blocked(ctx, party[0], party[1])
+		blocked, err := f.Service.Blocked(ctx, party[0], party[1])
 		if err != nil {
 			return "", err
 		}
@@ -111,20 +122,6 @@ func (f *Federation) origin(ctx context.Context, doc *as2.Document, keyID string
 		}
 	}
 	return signerHost, nil
-}
-
-// blocked asks the newest block list.
-func (f *Federation) blocked(ctx context.Context, actor, host string) (bool, error) {
-	blocks, err := f.Service.Blocks(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, b := range blocks {
-		if b.Covers(actor, host) {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // authenticate finds the signer's key and verifies with it, fetching the key

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 	"unicode/utf8"
 
 	"inspraak/participation/markup"
@@ -77,6 +80,7 @@ func (s *Service) Block(ctx context.Context, subject, reason string) error {
 	if err != nil {
 		return fmt.Errorf("block %s: %w", subject, err)
 	}
+	s.blocked.changed()
 	return nil
 }
 
@@ -92,7 +96,40 @@ func (s *Service) Unblock(ctx context.Context, subject string) error {
 	if err != nil {
 		return fmt.Errorf("unblock %s: %w", subject, err)
 	}
+	s.blocked.changed()
 	return nil
+}
+
+// blockAge is how old the remembered block list may be, in case another process
+// has changed it.
+const blockAge = time.Second
+
+// blockList is remembered, since every activity received is held against it.
+type blockList struct {
+	mu     sync.Mutex
+	blocks []Block
+	read   time.Time // zero: not yet, or changed since
+}
+
+// Blocked tells whether a block covers an account. A block made by this
+// Service holds at once, one made by another process within a second.
+func (s *Service) Blocked(ctx context.Context, actor, host string) (bool, error) {
+	s.blocked.mu.Lock()
+	defer s.blocked.mu.Unlock()
+	if age := s.now().Sub(s.blocked.read); s.blocked.read.IsZero() || age < 0 || age > blockAge {
+		blocks, err := s.Blocks(ctx)
+		if err != nil {
+			return false, fmt.Errorf("blocked: %w", err)
+		}
+		s.blocked.blocks, s.blocked.read = blocks, s.now()
+	}
+	return slices.ContainsFunc(s.blocked.blocks, func(b Block) bool { return b.Covers(actor, host) }), nil
+}
+
+func (l *blockList) changed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.read = time.Time{}
 }
 
 // Covers tells whether a block concerns an actor id on a host (in punycode,

@@ -16,6 +16,8 @@ type Service struct {
 	store Store
 	keys  Keyring
 	now   func() time.Time
+
+	blocked blockList
 }
 
 // New makes a Service over a store and a keyring; now is the clock that closes

@@ -61,7 +61,7 @@ func (c *cluster) node(host, channel string) *testNode {
 	c.t.Helper()
 	dir := c.t.TempDir()
 	config := Config{URL: "https://" + host, Listen: "127.0.0.1:0", Data: dir, Keys: filepath.Join(dir, "keys"),
-		Media: filepath.Join(dir, "media"), Name: "Gemeente " + channel, Language: "nl", Contact: "griffie@" + host,
+		Media: filepath.Join(dir, "media"), Name: "Gemeente " + channel, RequestsPerSec: 1e6, Language: "nl", Contact: "griffie@" + host,
 		Zone: time.UTC}
 	var err error
 	if config.URLs, err = activitypub.NewURLs(config.URL); err != nil {
