@@ -1,0 +1,371 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"inspraak/participation"
+)
+
+// A sitePage is a page and words that must stand on it, in Dutch and English.
+type sitePage struct {
+	name, path string
+	status     int64
+	nl, en     []string
+}
+
+// A screen is a width in CSS pixels and what the visitor's system prefers.
+type screen struct {
+	width  int64
+	scheme string
+}
+
+// Every page, in every state, in Chromium: there without JavaScript, without
+// violations of axe (WCAG 2.2 AA and good practice) on a wide and a narrow
+// screen and in the dark, within 320 CSS pixels (1.4.10), and reached by
+// keyboard in the order of reading (2.4.3). With INSPRAAK_SCREENSHOTS set to a
+// folder, pictures of all pages are put there.
+func TestPagesInBrowser(t *testing.T) {
+	n, pages := newExhibition(t)
+	tab := openBrowser(t)
+	for _, p := range pages {
+		for _, lang := range []string{"nl", "en"} {
+			t.Run(p.name+"-"+lang, func(t *testing.T) {
+				words := map[string][]string{"nl": p.nl, "en": p.en}[lang]
+				b := browser{t: t, ctx: tab.ctx, script: tab.script}
+				b.show(screen{1280, "light"})
+				b.scripts(false)
+				b.open(address(n, p.path, lang), p.status)
+				b.reads(append(words, "Gemeente Zeewijk"))
+				b.tabsThrough()
+				b.scripts(true)
+				for _, s := range []screen{{1280, "light"}, {320, "light"}, {320, "dark"}} {
+					b.show(s)
+					b.fits()
+					if s.scheme == "light" {
+						b.axe(`{rules: {"target-size": {enabled: true}}}`) // WCAG 2.2, 2.5.8; off unless asked for
+					} else if lang == "nl" {
+						b.axe(`{runOnly: ["color-contrast"]}`) // nothing else changes
+					}
+					b.shoot(fmt.Sprintf("%s-%s-%d-%s", p.name, lang, s.width, s.scheme))
+				}
+			})
+		}
+	}
+}
+
+// address is that of a page in a language.
+func address(n *liveNode, path, lang string) string {
+	mark := "?"
+	if strings.Contains(path, "?") {
+		mark = "&"
+	}
+	return n.urls.Base + path + mark + "lang=" + lang
+}
+
+// newExhibition serves a node whose consultations stand in every state that a
+// page knows, and lists its pages.
+func newExhibition(t *testing.T) (*liveNode, []sitePage) {
+	t.Helper()
+	// The clock stands still between these steps, however slow the machine is.
+	now := time.Now().UTC().Truncate(time.Second)
+	var ahead atomic.Int64
+	clock := func() time.Time { return now.Add(time.Duration(ahead.Load())) }
+	server := httptest.NewUnstartedServer(nil)
+	address := server.Listener.Addr().String()
+	n := openLiveNode(t, "http://"+address, address, Surroundings{Now: clock})
+	server.Config.Handler = n.Handler
+	server.Start()
+	t.Cleanup(server.Close)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	must(drawSquare(filepath.Join(n.config.Media, "plein.png")))
+	put := func(slug string, kind participation.Kind, results participation.Disclosure, opens, closes time.Duration, options ...string) participation.Consultation {
+		t.Helper()
+		return n.put(participation.Consultation{
+			Slug: slug, Kind: kind, Results: results, Options: options, Hashtags: []string{"wijk", "Zeewijk"},
+			OpensAt: now.Add(opens), ClosesAt: now.Add(closes), Title: "Wat komt er op het " + slug + "?",
+			Body: "Er is plaats voor **één** grote ingreep:\n\n- groot\n- klein\n\n> Wat u niet zegt, horen wij niet.\n\n" +
+				"[Lees het plan](https://zeewijk.example/een/heel/lang/adres/dat/nergens/afbreekt/omdat-er-geen-spatie-in-staat) of kom langs.",
+			Image: &participation.Image{Path: "plein.png", MediaType: "image/png", Width: 960, Height: 400, Alt: "Plattegrond van het plein"},
+		})
+	}
+	long := "Verkeersveiligheidsmaatregelen rond basisscholen"
+	put("scheduled", participation.SingleChoice, participation.AtClose, 24*time.Hour, 48*time.Hour, "Bomen", "Markthal")
+	hidden := put("hidden", participation.SingleChoice, participation.AtClose, 0, time.Hour, "Bomen", "Markthal", long)
+	live := put("live", participation.MultipleChoice, participation.Live, 0, time.Hour, "Bomen", "Markthal", long, "Speelplek", "Iets heel anders")
+	closed := put("closed", participation.SingleChoice, participation.AtClose, 0, time.Hour, "Bomen", "Markthal", long)
+	withdrawn := put("withdrawn", participation.SingleChoice, participation.AtClose, 0, time.Hour, "Bomen", "Markthal")
+	open := put("question", participation.OpenQuestion, participation.AtClose, 0, time.Hour)
+	busy := put("busy", participation.OpenQuestion, participation.AtClose, 0, time.Hour)
+	closing := put("closing", participation.SingleChoice, participation.AtClose, 0, 10*time.Minute, "Bomen", "Markthal")
+	counting := put("counting", participation.SingleChoice, participation.AtClose, 0, 2*time.Minute, "Bomen", "Markthal")
+
+	for i, c := range []participation.Consultation{hidden, live, closed, closing, counting} {
+		for voter := range 10 + i {
+			actor := fmt.Sprintf("https://social.example/users/voter%d", voter)
+			_, err := n.Service.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: actor, Host: "social.example",
+				Inbox: actor + "/inbox", Marks: []participation.Mark{{Object: fmt.Sprintf("%s#%s", actor, c.ID), Name: c.Options[voter%7%len(c.Options)]}},
+				ReceivedAt: clock()})
+			must(err)
+		}
+	}
+	n.converse(open, 7)
+	for i := range 51 {
+		n.says(busy, n.object(busy), fmt.Sprintf("https://social.example/busy/%d", i), "<p>Een bankje</p>")
+	}
+	for _, kind := range []participation.PostKind{participation.Notice, participation.Erratum} {
+		_, err := n.Service.Announce(t.Context(), hidden.ID, kind, "Het plan ligt **ook** in de bibliotheek.")
+		must(err)
+	}
+	_, err := n.Service.Close(t.Context(), closed.ID, "De raad besluit eerder dan gedacht.", 2)
+	must(err)
+	must(n.Service.Withdraw(t.Context(), withdrawn.ID, "Het plein is verkocht."))
+	ahead.Store(int64(2 * time.Second)) // past the interval between two counts
+	for range 10 {
+		_, err := n.Step(t.Context())
+		must(err)
+	}
+	ahead.Store(int64(10*time.Minute + 20*time.Second)) // within a minute's grace of one; no job runs that would count the other
+	posts, err := n.Service.Posts(t.Context(), closed.ID)
+	must(err)
+
+	page := func(name, path string, status int64, nl, en string) sitePage {
+		return sitePage{name, path, status, []string{nl}, []string{en}}
+	}
+	at := func(name string, status int64, nl, en string, both ...string) sitePage {
+		return sitePage{name, "/consultations/" + name, status, append([]string{nl}, both...), append([]string{en}, both...)}
+	}
+	return n, []sitePage{
+		{"list", "/", 200, []string{"Nu open", "withdrawn?", "closed?", "scheduled?"}, []string{"Open now", "withdrawn?", "closed?", "scheduled?"}},
+		at("scheduled", 200, "Nog niet open", "Not open yet", "Bomen"),
+		at("hidden", 200, "geheim tot de sluiting", "secret until closing", "Bomen", "in de bibliotheek"),
+		at("live", 200, "11 mensen hebben gestemd", "11 people voted", "Speelplek", "27%"),
+		at("closed", 200, "Uitslag", "Result", "De raad besluit eerder", "42%"),
+		at("withdrawn", 410, "Deze vraag is ingetrokken", "This question was withdrawn", "Het plein is verkocht."),
+		at("question", 200, "Verborgen door de gemeente", "Hidden by the municipality", "Helemaal eens", "Dat nemen we mee", "Scheldwoorden", "@ana@"),
+		at("closing", 200, "laatste stemmen komen binnen", "last votes coming in"),
+		at("counting", 200, "Gesloten, we tellen", "Closed, we are counting"),
+		page("busy-2", "/consultations/busy?page=2", 200, "Een bankje", "Een bankje"),
+		page("post", "/consultations/closed/posts/"+posts[0].ID, 200, "Bomen", "Bomen"),
+		page("channel", "/@"+n.channel, 200, n.urls.Handle(n.channel), n.urls.Handle(n.channel)),
+		page("tag", "/tags/wijk", 200, "#wijk", "#wijk"),
+		page("about", "/about", 200, "verzonnen", "made-up"),
+		page("missing", "/nergens", 404, "Deze pagina is er niet", "This page does not exist"),
+	}
+}
+
+// converse fills a thread: a chain of replies, one hidden, one answered, one
+// with all that a stranger may send.
+func (n *liveNode) converse(c participation.Consultation, depth int) {
+	n.t.Helper()
+	parent := n.object(c)
+	for i := range depth {
+		id := fmt.Sprintf("https://social.example/notes/%d", i)
+		n.says(c, parent, id, "<p>Helemaal eens</p>")
+		parent = id
+	}
+	n.says(c, n.object(c), "https://social.example/notes/shouts", "<p>"+strings.Repeat("Nietafbrekendwoord", 12)+
+		` <a href="https://zeewijk.example/`+strings.Repeat("pad/", 30)+`">link</a></p><blockquote><p>citaat</p></blockquote><pre><code>`+
+		strings.Repeat("code ", 30)+`</code></pre><ul><li>lijst</li></ul>`)
+	n.says(c, n.object(c), "https://social.example/notes/rude", "<p>Lelijke woorden</p>")
+	if err := n.Service.HideReply(n.t.Context(), "https://social.example/notes/rude", "Scheldwoorden"); err != nil {
+		n.t.Fatal(err)
+	}
+	if _, err := n.Service.Answer(n.t.Context(), "https://social.example/notes/1", "Dat nemen we mee."); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func (n *liveNode) says(c participation.Consultation, parent, id, html string) {
+	n.t.Helper()
+	err := n.Service.AddReply(n.t.Context(), participation.Reply{
+		ID: id, Consultation: c.ID, Parent: parent, HTML: html, Language: "nl", URL: id, Visibility: participation.Public,
+		Author:    participation.Author{ID: "https://social.example/users/ana", Name: "Ana 🌷", Handle: "ana@social.example"},
+		Published: time.Now(), Received: time.Now(), Images: 1,
+	}, true)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// A browser is one tab of Chromium.
+type browser struct {
+	t      *testing.T
+	ctx    context.Context
+	script string // axe
+	shown  screen
+}
+
+func openBrowser(t *testing.T) *browser {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join(root, "interop/node_modules/axe-core/axe.min.js"))
+	if err != nil {
+		t.Fatalf("%v\nThe Node modules of interop/ are missing. Run: make tools", err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", false))
+	allocator, free := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		err := chromedp.Cancel(ctx) // waits until the browser has ended
+		cancel()
+		free()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start Chromium: %v\nIf it is missing, run: make tools", err)
+	}
+	return &browser{t: t, ctx: ctx, script: string(script)}
+}
+
+// act runs an action of the browser, for ten seconds at most.
+func act[T any](b *browser, what string, a chromedp.Action[T]) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	defer cancel()
+	v, err := chromedp.Run(ctx, a)
+	if err != nil {
+		b.t.Fatalf("%s: %v", what, err)
+	}
+	return v
+}
+
+func evaluate[T any](b *browser, script string) T {
+	b.t.Helper()
+	return act(b, script, chromedp.Evaluate[T](script))
+}
+
+func (b *browser) scripts(on bool) {
+	b.t.Helper()
+	act(b, "switch scripts", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		return err
+	}))
+}
+
+func (b *browser) show(s screen) {
+	b.t.Helper()
+	b.shown = s
+	act(b, "set the screen", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, failed := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride,
+			emulation.SetDeviceMetricsOverrideParams{Width: s.width, Height: 900, DeviceScaleFactor: 1})
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}})
+		return errors.Join(failed, err)
+	}))
+}
+
+func (b *browser) open(address string, status int64) {
+	b.t.Helper()
+	if got := act(b, "open "+address, chromedp.NavigateResponse(address)); got.Status != status {
+		b.t.Errorf("%s answers %d, want %d", address, got.Status, status)
+	}
+}
+
+// reads checks that the words stand on the page, and that it wants nothing of
+// a script.
+func (b *browser) reads(words []string) {
+	b.t.Helper()
+	text := evaluate[string](b, `document.title + "\n" + document.body.innerText`)
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			b.t.Errorf("the page does not read %q: %.400q", w, text)
+		}
+	}
+	if n := evaluate[int](b, `document.scripts.length`); n != 0 {
+		b.t.Errorf("%d scripts on the page", n)
+	}
+	if broken := evaluate[[]string](b, `[...document.images].filter(i => i.naturalWidth === 0).map(i => i.src)`); len(broken) > 0 {
+		b.t.Errorf("images that do not load: %q", broken)
+	}
+}
+
+// fits checks that nothing makes the page scroll sideways.
+func (b *browser) fits() {
+	b.t.Helper()
+	wide := evaluate[[]string](b, `document.documentElement.scrollWidth <= document.documentElement.clientWidth ? [] :
+		[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth)
+			.map(e => e.outerHTML.slice(0, 120)).concat("the page")`)
+	if len(wide) > 0 {
+		b.t.Errorf("too wide for %d pixels: %q", b.shown.width, wide)
+	}
+}
+
+// axe checks the page as it is shown now.
+func (b *browser) axe(options string) {
+	b.t.Helper()
+	if !evaluate[bool](b, `typeof axe === "object"`) {
+		act(b, "inject axe", chromedp.Evaluate[chromedp.Void](b.script+"\nundefined"))
+	}
+	violations := act(b, "run axe", chromedp.Evaluate[[]string](`axe.run(document, `+options+`)
+		.then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.failureSummary + " " + n.html)))`, chromedp.EvalAwaitPromise))
+	for _, v := range violations {
+		b.t.Errorf("at %d, %s: %s", b.shown.width, b.shown.scheme, v)
+	}
+}
+
+// tabsThrough presses Tab from the top of the page: the link that skips the
+// header comes first and shows itself, then everything that can be used, in the order in
+// which it is read, each with a visible focus.
+func (b *browser) tabsThrough() {
+	b.t.Helper()
+	const all = `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]`
+	count := evaluate[int](b, all+`.length`)
+	for i := range count {
+		act(b, "press Tab", chromedp.KeyEvent(kb.Tab))
+		at := evaluate[string](b, `(() => {
+			const e = document.activeElement, box = e.getBoundingClientRect(), style = getComputedStyle(e);
+			const seen = box.width > 0 && box.left >= 0 && box.right <= innerWidth && style.outlineStyle !== "none";
+			return JSON.stringify({index: `+all+`.indexOf(e), seen, skip: e.matches(".skip"), html: e.outerHTML.slice(0, 120)});
+		})()`)
+		var focus struct {
+			Index      int
+			Seen, Skip bool
+			HTML       string
+		}
+		if err := json.Unmarshal([]byte(at), &focus); err != nil {
+			b.t.Fatal(err)
+		}
+		if focus.Index != i || !focus.Seen || focus.Skip != (i == 0) {
+			b.t.Fatalf("Tab %d of %d leads to %+v", i+1, count, focus)
+		}
+	}
+	evaluate[bool](b, `(document.querySelector(".skip").focus(), true)`)
+	act(b, "press Enter", chromedp.KeyEvent(kb.Enter))
+	if id := evaluate[string](b, `document.activeElement.id`); id != "main" {
+		b.t.Errorf("the skip link leads to %q", id)
+	}
+}
+
+// shoot keeps a picture of the whole page, if pictures are wanted.
+func (b *browser) shoot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("INSPRAAK_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), act(b, "take a picture", chromedp.FullScreenshot(100)), 0o600); err != nil {
+		b.t.Error(err)
+	}
+}
