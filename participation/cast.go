@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // CastVote counts a vote, or says why not. When it returns without error the
@@ -38,15 +37,12 @@ func (s *Service) cast(tx Tx, c Consultation, v Vote) (Outcome, error) {
 	if err != nil {
 		return "", err
 	}
-	ballot := Ballot{Voter: secret.Voter(v.Actor), Actor: v.Actor, Inbox: v.Inbox, ReceivedAt: v.ReceivedAt}
-	sealed, err := tx.Ballot(c.Number, ballot.Voter)
+	ballot, err := load(tx, c, secret, secret.Voter(v.Actor))
 	if err != nil {
 		return "", err
 	}
-	if sealed != nil {
-		if ballot, err = secret.openBallot(ballot.Voter, sealed); err != nil {
-			return "", err
-		}
+	if ballot.Choices == 0 {
+		ballot.Actor, ballot.Inbox, ballot.ReceivedAt = v.Actor, v.Inbox, v.ReceivedAt
 	}
 	before, result := ballot.Choices, Outcome("")
 	for _, m := range v.Marks {
@@ -61,7 +57,20 @@ func (s *Service) cast(tx Tx, c Consultation, v Vote) (Outcome, error) {
 	if ballot.Choices == before {
 		return result, nil
 	}
-	return result, tx.SaveBallot(c.Number, ballot.Voter, secret.sealBallot(ballot))
+	return result, save(tx, c, secret, ballot)
+}
+
+// load opens a voter's ballot, or starts one.
+func load(tx Tx, c Consultation, secret *Secret, voter Pseudonym) (Ballot, error) {
+	sealed, err := tx.Ballot(c.Number, voter)
+	if err != nil || sealed == nil {
+		return Ballot{Voter: voter}, err
+	}
+	return secret.openBallot(voter, sealed)
+}
+
+func save(tx Tx, c Consultation, secret *Secret, b Ballot) error {
+	return tx.SaveBallot(c.Number, b.Voter, b.Choices != 0, secret.sealBallot(b))
 }
 
 func (s *Service) castMark(tx Tx, c Consultation, secret *Secret, b *Ballot, v Vote, m Mark) (Outcome, error) {
@@ -69,38 +78,34 @@ func (s *Service) castMark(tx Tx, c Consultation, secret *Secret, b *Ballot, v V
 	if !ok {
 		return UnknownOption, tx.Refuse(c.Number, UnknownOption)
 	}
-	mark := secret.mark(m.Object, option)
-	_, revoked, known, err := tx.Mark(c.Number, mark)
-	switch {
-	case err != nil:
-		return "", err
-	case revoked:
-		return Revoked, nil
-	case known:
+	object := secret.mark(m.Object)
+	if i := b.find(object, option); i >= 0 {
+		if b.Marks[i].Revoked {
+			return Revoked, nil
+		}
 		return Repeated, nil
 	}
 	outcome := c.admits(v)
 	if outcome == Counted {
-		for _, gone := range []string{m.Object, v.Actor} {
-			buried, err := tx.Buried(s.grave(v.Actor, gone))
-			if err != nil {
-				return "", err
-			}
-			if buried {
-				return Revoked, tx.Refuse(c.Number, Revoked)
-			}
+		buried, err := tx.Buried(s.grave(v.Actor, m.Object), s.grave(v.Actor, v.Actor))
+		if err != nil {
+			return "", err
 		}
-		*b, outcome = c.add(*b, option)
+		if buried {
+			outcome = Revoked
+		} else {
+			outcome = c.add(b, option, object)
+		}
 	}
 	if outcome != Counted {
 		return outcome, tx.Refuse(c.Number, outcome)
 	}
-	return Counted, tx.SaveMark(c.Number, mark, b.Voter)
+	return Counted, nil
 }
 
 // grave is the key under which the Delete of an object by an actor is kept.
 func (s *Service) grave(actor, object string) Pseudonym {
-	return s.keys.Node().mark(actor+" "+object, 0)
+	return s.keys.Node().digest(actor + " " + object)
 }
 
 // Delete does what its author asked by deleting an object: a reply goes, a
@@ -134,8 +139,7 @@ func (s *Service) Delete(ctx context.Context, actor, object string) error {
 	return nil
 }
 
-// withdrawVote looks in the consultations given, option by option, for a vote
-// object of the actor.
+// withdrawVote looks in the consultations given for a vote object of the actor.
 func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object string) (found bool, err error) {
 	for _, c := range votable {
 		secret, err := s.keys.Secret(c.ID)
@@ -144,48 +148,29 @@ func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object stri
 		} else if err != nil {
 			return false, err
 		}
-		for option := range c.Options {
-			mark := secret.mark(object, option)
-			voter, revoked, known, err := tx.Mark(c.Number, mark)
-			if err != nil {
-				return false, err
-			}
-			if !known || voter != secret.Voter(actor) {
-				continue
-			}
-			// The phase as this transaction sees it: a close may have come between.
-			if c, err = tx.Consultation(c.ID); err != nil {
-				return false, err
-			}
-			if revoked || c.Phase != Open || s.now().After(c.Deadline()) {
-				return true, nil // after closing the count stands
-			}
-			return true, s.uncount(tx, c, secret, voter, option, mark)
+		ballot, err := load(tx, c, secret, secret.Voter(actor))
+		if err != nil {
+			return false, err
 		}
+		i := ballot.find(secret.mark(object), -1)
+		if i < 0 {
+			continue
+		}
+		// The phase as this transaction sees it: a close may have come between.
+		if c, err = tx.Consultation(c.ID); err != nil {
+			return false, err
+		}
+		if ballot.Marks[i].Revoked || c.Phase != Open || s.now().After(c.Deadline()) {
+			return true, nil // after closing the count stands
+		}
+		if ballot.revoke(i); ballot.Choices == 0 {
+			if err := tx.Refuse(c.Number, Withdrawals); err != nil {
+				return false, err
+			}
+		}
+		return true, save(tx, c, secret, ballot)
 	}
 	return false, nil
-}
-
-func (s *Service) uncount(tx Tx, c Consultation, secret *Secret, voter Pseudonym, option int, mark Pseudonym) error {
-	if err := tx.RevokeMark(c.Number, mark); err != nil {
-		return err
-	}
-	sealed, err := tx.Ballot(c.Number, voter)
-	if err != nil || sealed == nil {
-		return err
-	}
-	ballot, err := secret.openBallot(voter, sealed)
-	if err != nil {
-		return err
-	}
-	ballot.Choices &^= uint64(1) << option
-	if ballot.Choices != 0 {
-		return tx.SaveBallot(c.Number, voter, secret.sealBallot(ballot))
-	}
-	if err := tx.DeleteBallot(c.Number, voter); err != nil {
-		return err
-	}
-	return tx.Refuse(c.Number, Withdrawals)
 }
 
 // ForgetActor does what the deletion of an account asks: its replies and
@@ -233,26 +218,20 @@ func (s *Service) forgetBallot(tx Tx, id, actor string) error {
 	} else if err != nil {
 		return err
 	}
-	voter := secret.Voter(actor)
-	sealed, err := tx.Ballot(c.Number, voter)
-	if err != nil || sealed == nil {
+	ballot, err := load(tx, c, secret, secret.Voter(actor))
+	if err != nil || len(ballot.Marks) == 0 {
 		return err
 	}
-	if c.Phase == Open && !s.now().After(c.Deadline()) {
-		if err := tx.RevokeMarks(c.Number, voter); err != nil {
+	if c.Phase == Open && !s.now().After(c.Deadline()) && ballot.Choices != 0 {
+		for i := range ballot.Marks {
+			ballot.revoke(i)
+		}
+		if err := tx.Refuse(c.Number, Withdrawals); err != nil {
 			return err
 		}
-		if err := tx.DeleteBallot(c.Number, voter); err != nil {
-			return err
-		}
-		return tx.Refuse(c.Number, Withdrawals)
 	}
-	ballot, err := secret.openBallot(voter, sealed)
-	if err != nil {
-		return err
-	}
-	ballot.Actor, ballot.Inbox, ballot.ReceivedAt = "", "", time.Time{}
-	return tx.SaveBallot(c.Number, voter, secret.sealBallot(ballot))
+	ballot.forget()
+	return save(tx, c, secret, ballot)
 }
 
 // VoterInboxes lists, each once, where the voters of a consultation receive,

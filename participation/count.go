@@ -96,7 +96,9 @@ func (s *Service) tally(ctx context.Context, c Consultation) (counts []int, ball
 		if err != nil {
 			return err
 		}
-		ballots++
+		if b.Choices != 0 {
+			ballots++
+		}
 		for i := range counts {
 			if b.Choices&(1<<i) != 0 {
 				counts[i]++

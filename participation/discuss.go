@@ -21,10 +21,9 @@ func (s *Service) AddReply(ctx context.Context, r Reply, public bool) error {
 		if c.Phase != Open && c.Phase != Closed {
 			return nil
 		}
-		for _, object := range []string{r.ID, r.Author.ID} {
-			if buried, err := tx.Buried(s.grave(r.Author.ID, object)); err != nil || buried {
-				return err
-			}
+		buried, err := tx.Buried(s.grave(r.Author.ID, r.ID), s.grave(r.Author.ID, r.Author.ID))
+		if err != nil || buried {
+			return err
 		}
 		if !public {
 			return tx.Refuse(c.Number, Private)

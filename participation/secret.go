@@ -49,10 +49,14 @@ func NewSecret(k []byte) (*Secret, error) {
 // Voter is the pseudonym of an actor, by its canonical id.
 func (s *Secret) Voter(actor string) Pseudonym { return pseudonym(s.names, actor) }
 
-// mark recognises the vote object that chose an option. The option is part of
-// it, so that the store's row does not tell what was chosen.
-func (s *Secret) mark(object string, option int) Pseudonym {
-	return pseudonym(s.marks, fmt.Sprintf("%d %s", option, object))
+// digest recognises a text without keeping it.
+func (s *Secret) digest(text string) Pseudonym { return pseudonym(s.marks, text) }
+
+// mark recognises a vote object among those of one voter.
+func (s *Secret) mark(object string) (short [8]byte) {
+	whole := s.digest(object)
+	copy(short[:], whole[:])
+	return short
 }
 
 func pseudonym(key []byte, text string) (p Pseudonym) {
@@ -75,15 +79,29 @@ func (s *Secret) Open(sealed, context []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// sealBallot and openBallot turn a ballot into the bytes that are stored:
-// choices, time, actor and inbox, sealed to the pseudonym.
+// paddedTo hides from the size of a sealed ballot how many options it chooses.
+const paddedTo = 64
+
+// sealBallot and openBallot turn a ballot into the bytes that are stored, and
+// back, sealed to its pseudonym: choices, time, marks, actor, inbox, zeros.
 func (s *Secret) sealBallot(b Ballot) []byte {
-	buf := make([]byte, 0, 128)
-	buf = binary.BigEndian.AppendUint64(buf, b.Choices) // of fixed size: the length must not tell the choice
+	buf := make([]byte, 0, 4*paddedTo)
+	buf = binary.BigEndian.AppendUint64(buf, b.Choices)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(b.ReceivedAt.Unix()))
-	buf = binary.AppendUvarint(buf, uint64(len(b.Actor)))
-	buf = append(buf, b.Actor...)
-	buf = append(buf, b.Inbox...)
+	buf = append(buf, byte(len(b.Marks)))
+	for _, m := range b.Marks {
+		option := byte(m.Option)
+		if m.Revoked {
+			option |= 0x80
+		}
+		buf = append(append(buf, option), m.Object[:]...)
+	}
+	for _, text := range []string{b.Actor, b.Inbox} {
+		buf = append(binary.AppendUvarint(buf, uint64(len(text))), text...)
+	}
+	if over := len(buf) % paddedTo; over > 0 {
+		buf = append(buf, make([]byte, paddedTo-over)...)
+	}
 	return s.Seal(buf, b.Voter[:])
 }
 
@@ -92,20 +110,47 @@ func (s *Secret) openBallot(voter Pseudonym, sealed []byte) (Ballot, error) {
 	if err != nil {
 		return Ballot{}, fmt.Errorf("open ballot: %w", err)
 	}
-	b := Ballot{Voter: voter}
-	if len(buf) < 17 {
+	r := reader{buf: buf}
+	b := Ballot{Voter: voter, Choices: binary.BigEndian.Uint64(r.take(8)),
+		ReceivedAt: time.Unix(int64(binary.BigEndian.Uint64(r.take(8))), 0).UTC()}
+	for range r.take(1)[0] {
+		m := ballotMark{}
+		option := r.take(1)[0]
+		m.Option, m.Revoked = int(option&0x7f), option&0x80 != 0
+		copy(m.Object[:], r.take(len(m.Object)))
+		b.Marks = append(b.Marks, m)
+	}
+	b.Actor, b.Inbox = r.text(), r.text()
+	if r.short {
 		return Ballot{}, errors.New("open ballot: cut short")
 	}
-	choices, received := binary.BigEndian.Uint64(buf), int64(binary.BigEndian.Uint64(buf[8:]))
-	buf = buf[16:]
-	length, n := binary.Uvarint(buf)
-	if n <= 0 || uint64(len(buf)-n) < length {
-		return Ballot{}, errors.New("open ballot: cut short")
-	}
-	buf = buf[n:]
-	b.Choices, b.ReceivedAt = choices, time.Unix(received, 0).UTC()
-	b.Actor, b.Inbox = string(buf[:length]), string(buf[length:])
 	return b, nil
+}
+
+// reader takes bytes in order; past the end it gives zeros and remembers.
+type reader struct {
+	buf   []byte
+	short bool
+}
+
+func (r *reader) take(n int) []byte {
+	if n > len(r.buf) {
+		r.short = true
+		return make([]byte, min(n, 16))
+	}
+	taken := r.buf[:n]
+	r.buf = r.buf[n:]
+	return taken
+}
+
+func (r *reader) text() string {
+	length, n := binary.Uvarint(r.buf)
+	if n <= 0 || length > uint64(len(r.buf)-n) {
+		r.short = true
+		return ""
+	}
+	r.buf = r.buf[n:]
+	return string(r.take(int(length)))
 }
 
 // NewKey makes 32 random bytes for a new consultation.

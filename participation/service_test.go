@@ -367,3 +367,22 @@ func TestWithoutItsKeyNothingIsCounted(t *testing.T) {
 		t.Errorf("phase %s: it changed", got.Phase)
 	}
 }
+
+// The stored form of a ballot tells neither what nor how many were chosen.
+func TestStoredBallotsLookAlike(t *testing.T) {
+	tw := newTown(t)
+	c := tw.publish(tw.draft(participation.MultipleChoice, "A", "B", "C"))
+	tw.vote(c, ana, "1", "A")
+	tw.vote(c, bo+"_", "1", "A", "B", "C")
+	var sizes []int
+	must(t, tw.Ballots(t.Context(), c.Number, func(_ participation.Pseudonym, sealed []byte) error {
+		sizes = append(sizes, len(sealed))
+		if strings.Contains(string(sealed), "m.example") {
+			t.Error("a stored ballot names its voter's server")
+		}
+		return nil
+	}))
+	if len(sizes) != 2 || sizes[0] != sizes[1] {
+		t.Errorf("ballots of one and of three choices take %v bytes", sizes)
+	}
+}

@@ -73,15 +73,9 @@ type Tx interface {
 
 	// Ballot returns the sealed ballot of a voter; nil if there is none.
 	Ballot(number int64, voter Pseudonym) (sealed []byte, err error)
-	SaveBallot(number int64, voter Pseudonym, sealed []byte) error
-	DeleteBallot(number int64, voter Pseudonym) error
-	// Mark returns whose vote object it is; known is false if it never came.
-	Mark(number int64, mark Pseudonym) (voter Pseudonym, revoked, known bool, err error)
-	SaveMark(number int64, mark, voter Pseudonym) error
-	// RevokeMark and RevokeMarks keep the mark, so that a replay of its
-	// activity does not count again.
-	RevokeMark(number int64, mark Pseudonym) error
-	RevokeMarks(number int64, voter Pseudonym) error
+	// SaveBallot keeps it; cast says whether it chooses anything, and counts as
+	// turnout. One that is withdrawn stays, for the marks it remembers.
+	SaveBallot(number int64, voter Pseudonym, cast bool, sealed []byte) error
 	// Refuse adds one to the number of votes not counted for a reason.
 	Refuse(number int64, reason Outcome) error
 	Tallies(c Consultation) (Tallies, error)
@@ -105,9 +99,9 @@ type Tx interface {
 	DeleteBlock(subject string) error
 
 	// Tombstone remembers, for a week and bounded in number, that an object's
-	// Delete came; Buried asks. The key is an opaque digest.
+	// Delete came; Buried asks for either of two. The keys are opaque digests.
 	Tombstone(key Pseudonym, at time.Time) error
-	Buried(key Pseudonym) (bool, error)
+	Buried(a, b Pseudonym) (bool, error)
 
 	// Record appends to the event log and returns its number.
 	Record(Event) (seq int64, err error)

@@ -50,10 +50,44 @@ const (
 type Ballot struct {
 	Voter      Pseudonym
 	Choices    uint64 // bit i set: option i chosen
-	Actor      string
+	Marks      []ballotMark
+	Actor      string // empty once the account is gone
 	Inbox      string
 	ReceivedAt time.Time // of the first mark, whole seconds
 }
+
+// ballotMark remembers the vote object that brought a choice, by a digest, so
+// that a replay is recognised and its sender can withdraw it. A revoked one
+// stays: a replay of what was withdrawn must not count.
+type ballotMark struct {
+	Object  [8]byte
+	Option  int
+	Revoked bool
+}
+
+// maxMarks bounds what one voter can make us keep by voting and withdrawing.
+const maxMarks = 200
+
+// find returns the index of the mark that an object made, of a given option or
+// of any (-1), or -1.
+func (b Ballot) find(object [8]byte, option int) int {
+	return slices.IndexFunc(b.Marks, func(m ballotMark) bool {
+		return m.Object == object && (option < 0 || m.Option == option)
+	})
+}
+
+// revoke takes mark i back. A ballot that chooses nothing any more forgets
+// whose it was.
+func (b *Ballot) revoke(i int) {
+	b.Marks[i].Revoked = true
+	b.Choices &^= uint64(1) << b.Marks[i].Option
+	if b.Choices == 0 {
+		b.forget()
+	}
+}
+
+// forget drops what tells whose ballot it is; choices and marks stay.
+func (b *Ballot) forget() { b.Actor, b.Inbox, b.ReceivedAt = "", "", time.Time{} }
 
 // match finds the option that a mark names: equal bytes, else equal after NFC,
 // HTML-unescaping, trimming and collapsing of blanks, which undoes all that
@@ -88,11 +122,12 @@ func (c Consultation) admits(v Vote) Outcome {
 
 // add puts option i on the ballot: a single choice takes one mark and keeps
 // it, a multiple choice takes each option once.
-func (c Consultation) add(b Ballot, i int) (Ballot, Outcome) {
+func (c Consultation) add(b *Ballot, i int, object [8]byte) Outcome {
 	bit := uint64(1) << i
-	if b.Choices&bit != 0 || (c.Kind == SingleChoice && b.Choices != 0) {
-		return b, Repeated
+	if b.Choices&bit != 0 || (c.Kind == SingleChoice && b.Choices != 0) || len(b.Marks) >= maxMarks {
+		return Repeated
 	}
 	b.Choices |= bit
-	return b, Counted
+	b.Marks = append(b.Marks, ballotMark{Object: object, Option: i})
+	return Counted
 }

@@ -14,7 +14,7 @@ func TestBackup(t *testing.T) {
 	db, path := empty(t)
 	c := poll(t, db, "c1")
 	for i := range 100 {
-		if _, err := cast(t.Context(), db, c.ID, pseudonym(i), pseudonym("mark", i), sealed(i)); err != nil {
+		if _, err := cast(t.Context(), db, c.ID, pseudonym(i), sealed(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestBackupUnderLoad(t *testing.T) {
 	for sender := range 16 {
 		wg.Go(func() {
 			for i := range 100 {
-				if _, err := cast(context.Background(), db, c.ID, pseudonym(sender, i), pseudonym("mark", sender, i), sealed(i)); err != nil {
+				if _, err := cast(context.Background(), db, c.ID, pseudonym(sender, i), sealed(i)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -76,7 +76,7 @@ func TestFingerprintSeesEveryChange(t *testing.T) {
 	}
 	same(t, "fingerprint of the same", must(db.Fingerprint(t.Context()))(t), before)
 	for _, value := range []int{1, 2} {
-		update(t, db, func(tx participation.Tx) error { return tx.SaveBallot(c.Number, pseudonym(1), sealed(value)) })
+		update(t, db, func(tx participation.Tx) error { return tx.SaveBallot(c.Number, pseudonym(1), true, sealed(value)) })
 		after := must(db.Fingerprint(t.Context()))(t)
 		for table := range after {
 			if changed := after[table] != before[table]; changed != (table == "ballot") {

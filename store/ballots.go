@@ -17,9 +17,7 @@ const (
 )
 
 type ballotStatements struct {
-	get, save, delete                    *sql.Stmt
-	all                                  *sql.Stmt
-	mark, saveMark, revoke, revokeAll    *sql.Stmt
+	get, save, all                       *sql.Stmt
 	refuse                               *sql.Stmt
 	bury, expire, excess, trim, isBuried *sql.Stmt
 }
@@ -27,16 +25,9 @@ type ballotStatements struct {
 func prepareBallots(p *preparer) ballotStatements {
 	return ballotStatements{
 		get: p.write(`SELECT sealed FROM ballot WHERE consultation = ? AND voter = ?`),
-		save: p.write(`INSERT INTO ballot (consultation, voter, sealed) VALUES (?, ?, ?)
-			ON CONFLICT (consultation, voter) DO UPDATE SET sealed = excluded.sealed`),
-		delete: p.write(`DELETE FROM ballot WHERE consultation = ? AND voter = ?`),
-		all:    p.read(`SELECT voter, sealed FROM ballot WHERE consultation = ?`),
-
-		mark: p.write(`SELECT voter, revoked FROM mark WHERE consultation = ? AND mark = ?`),
-		saveMark: p.write(`INSERT INTO mark (consultation, mark, voter) VALUES (?, ?, ?)
-			ON CONFLICT (consultation, mark) DO UPDATE SET voter = excluded.voter`),
-		revoke:    p.write(`UPDATE mark SET revoked = 1 WHERE consultation = ? AND mark = ?`),
-		revokeAll: p.write(`UPDATE mark SET revoked = 1 WHERE consultation = ? AND voter = ?`),
+		save: p.write(`INSERT INTO ballot (consultation, voter, counted, sealed) VALUES (?, ?, ?, ?)
+			ON CONFLICT (consultation, voter) DO UPDATE SET counted = excluded.counted, sealed = excluded.sealed`),
+		all: p.read(`SELECT voter, sealed FROM ballot WHERE consultation = ?`),
 
 		refuse: p.write(`INSERT INTO refused (consultation, reason, n) VALUES (?, ?, 1)
 			ON CONFLICT (consultation, reason) DO UPDATE SET n = n + 1`),
@@ -46,7 +37,7 @@ func prepareBallots(p *preparer) ballotStatements {
 		expire:   p.write(`DELETE FROM tombstone WHERE at < ?`),
 		excess:   p.write(`SELECT max(n - ?, 0) FROM occupancy WHERE room = 'tombstone'`),
 		trim:     p.write(`DELETE FROM tombstone WHERE key IN (SELECT key FROM tombstone ORDER BY at LIMIT ?)`),
-		isBuried: p.write(`SELECT EXISTS (SELECT 1 FROM tombstone WHERE key = ?)`),
+		isBuried: p.write(`SELECT EXISTS (SELECT 1 FROM tombstone WHERE key IN (?, ?))`),
 	}
 }
 
@@ -74,37 +65,8 @@ func (t *tx) Ballot(number int64, voter participation.Pseudonym) ([]byte, error)
 }
 
 // SaveBallot implements participation.Tx.
-func (t *tx) SaveBallot(number int64, voter participation.Pseudonym, sealed []byte) error {
-	return t.do(t.db.ballots.save, number, voter[:], sealed)
-}
-
-// DeleteBallot implements participation.Tx.
-func (t *tx) DeleteBallot(number int64, voter participation.Pseudonym) error {
-	return t.do(t.db.ballots.delete, number, voter[:])
-}
-
-// Mark implements participation.Tx.
-func (t *tx) Mark(number int64, mark participation.Pseudonym) (voter participation.Pseudonym, revoked, known bool, err error) {
-	err = t.query(t.db.ballots.mark, number, mark[:])(digest{(*[16]byte)(&voter)}, &revoked)
-	if errors.Is(err, participation.ErrNotFound) {
-		return voter, false, false, nil
-	}
-	return voter, revoked, err == nil, err
-}
-
-// SaveMark implements participation.Tx. A revoked mark stays revoked.
-func (t *tx) SaveMark(number int64, mark, voter participation.Pseudonym) error {
-	return t.do(t.db.ballots.saveMark, number, mark[:], voter[:])
-}
-
-// RevokeMark implements participation.Tx. A mark that never came is left alone.
-func (t *tx) RevokeMark(number int64, mark participation.Pseudonym) error {
-	return t.do(t.db.ballots.revoke, number, mark[:])
-}
-
-// RevokeMarks implements participation.Tx.
-func (t *tx) RevokeMarks(number int64, voter participation.Pseudonym) error {
-	return t.do(t.db.ballots.revokeAll, number, voter[:])
+func (t *tx) SaveBallot(number int64, voter participation.Pseudonym, cast bool, sealed []byte) error {
+	return t.do(t.db.ballots.save, number, voter[:], cast, sealed)
 }
 
 // Refuse implements participation.Tx.
@@ -131,6 +93,6 @@ func (t *tx) Tombstone(key participation.Pseudonym, at time.Time) error {
 
 // Buried implements participation.Tx. A tombstone older than a week may still
 // be found until another one is made.
-func (t *tx) Buried(key participation.Pseudonym) (bool, error) {
-	return column[bool](t.query(t.db.ballots.isBuried, key[:]))
+func (t *tx) Buried(a, b participation.Pseudonym) (bool, error) {
+	return column[bool](t.query(t.db.ballots.isBuried, a[:], b[:]))
 }

@@ -103,39 +103,22 @@ func TestChannels(t *testing.T) {
 	})
 }
 
-func TestBallotsAndMarks(t *testing.T) {
+func TestBallots(t *testing.T) {
 	db, _ := empty(t)
 	c, other := poll(t, db, "c1"), poll(t, db, "c2")
-	voter, mark := pseudonym("voter"), pseudonym("mark")
+	voter := pseudonym("voter")
 	update(t, db, func(tx participation.Tx) error {
 		if b, err := tx.Ballot(c.Number, voter); b != nil || err != nil {
 			t.Errorf("no ballot yet: %v, %v", b, err)
 		}
-		if _, _, known, err := tx.Mark(c.Number, mark); known || err != nil {
-			t.Errorf("no mark yet: %v, %v", known, err)
-		}
-		return errors.Join(tx.SaveBallot(c.Number, voter, sealed(1)), tx.SaveBallot(c.Number, voter, sealed(2)),
-			tx.SaveBallot(other.Number, voter, sealed(3)), tx.SaveMark(c.Number, mark, voter),
-			tx.SaveMark(c.Number, pseudonym("mark 2"), voter), tx.SaveMark(other.Number, mark, voter))
+		return errors.Join(tx.SaveBallot(c.Number, voter, false, sealed(1)), tx.SaveBallot(c.Number, voter, true, sealed(2)),
+			tx.SaveBallot(other.Number, voter, true, sealed(3)))
 	})
 	update(t, db, func(tx participation.Tx) error {
 		b, err := tx.Ballot(c.Number, voter)
 		same(t, "ballot", b, sealed(2))
-		whose, revoked, known, err2 := tx.Mark(c.Number, mark)
-		if whose != voter || revoked || !known {
-			t.Errorf("mark: %x %v %v", whose, revoked, known)
-		}
-		return errors.Join(err, err2, tx.RevokeMark(c.Number, mark), tx.SaveMark(c.Number, mark, voter))
+		return errors.Join(err, tx.Refuse(c.Number, participation.Late), tx.Refuse(c.Number, participation.Late))
 	})
-	revoked := func(number int64, mark participation.Pseudonym) (revoked bool) {
-		update(t, db, func(tx participation.Tx) (err error) { _, revoked, _, err = tx.Mark(number, mark); return err })
-		return revoked
-	}
-	same(t, "revoked one", []bool{revoked(c.Number, mark), revoked(c.Number, pseudonym("mark 2")), revoked(other.Number, mark)}, []bool{true, false, false})
-	update(t, db, func(tx participation.Tx) error {
-		return errors.Join(tx.RevokeMarks(c.Number, voter), tx.Refuse(c.Number, participation.Late), tx.Refuse(c.Number, participation.Late))
-	})
-	same(t, "revoked all", []bool{revoked(c.Number, pseudonym("mark 2")), revoked(other.Number, mark)}, []bool{true, false})
 	seen := map[participation.Pseudonym]string{}
 	if err := db.Ballots(t.Context(), c.Number, func(p participation.Pseudonym, b []byte) error { seen[p] = string(b); return nil }); err != nil {
 		t.Fatal(err)
@@ -147,11 +130,11 @@ func TestBallotsAndMarks(t *testing.T) {
 	}
 	want := participation.Tallies{Ballots: 1, Refused: map[participation.Outcome]int{participation.Late: 2}}
 	same(t, "tallies", must(db.Tallies(t.Context(), c))(t), want)
-	update(t, db, func(tx participation.Tx) error { return tx.DeleteBallot(c.Number, voter) })
+	update(t, db, func(tx participation.Tx) error { return tx.SaveBallot(c.Number, voter, false, sealed(4)) })
 	if n := must(db.Tallies(t.Context(), c))(t).Ballots; n != 0 {
-		t.Errorf("%d ballots after deletion", n)
+		t.Errorf("%d ballots after withdrawal", n)
 	}
-	if err := db.Update(t.Context(), func(tx participation.Tx) error { return tx.SaveBallot(99, voter, sealed(1)) }); err == nil {
+	if err := db.Update(t.Context(), func(tx participation.Tx) error { return tx.SaveBallot(99, voter, true, sealed(1)) }); err == nil {
 		t.Error("a ballot of no consultation was kept")
 	}
 }
@@ -253,7 +236,7 @@ func TestResultsPostsReportsBlocks(t *testing.T) {
 func TestTombstones(t *testing.T) {
 	db, _ := empty(t)
 	buried := func(key participation.Pseudonym) (is bool) {
-		update(t, db, func(tx participation.Tx) (err error) { is, err = tx.Buried(key); return err })
+		update(t, db, func(tx participation.Tx) (err error) { is, err = tx.Buried(key, pseudonym("other")); return err })
 		return is
 	}
 	update(t, db, func(tx participation.Tx) error { return tx.Tombstone(pseudonym("old"), noon) })

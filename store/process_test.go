@@ -56,7 +56,7 @@ func voters(path, count, limit string) error {
 	for range cap(errs) {
 		wg.Go(func() {
 			for i := next.Add(1); i <= n; i = next.Add(1) {
-				if _, err := cast(context.Background(), db, "c1", pseudonym(os.Getpid(), i), pseudonym(os.Getpid(), "mark", i), sealed(1)); err != nil {
+				if _, err := cast(context.Background(), db, "c1", pseudonym(os.Getpid(), i), sealed(1)); err != nil {
 					errs <- err
 					return
 				}
@@ -141,7 +141,7 @@ func TestTwoProcessesWrite(t *testing.T) {
 	for sender := range 16 {
 		wg.Go(func() {
 			for i := range votes / 15 {
-				if _, err := cast(context.Background(), db, c.ID, pseudonym("here", sender, i), pseudonym("mark", sender, i), sealed(2)); err != nil {
+				if _, err := cast(context.Background(), db, c.ID, pseudonym("here", sender, i), sealed(2)); err != nil {
 					t.Error(err)
 				}
 			}

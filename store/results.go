@@ -20,7 +20,7 @@ func prepareResults(p *preparer) resultStatements {
 			ORDER BY r.version DESC LIMIT 1`),
 		// One statement, so that all numbers are of the same moment.
 		tallies: p.both(`SELECT
-			(SELECT count(*) FROM ballot WHERE consultation = ?1),
+			(SELECT count(*) FROM ballot WHERE consultation = ?1 AND counted = 1),
 			(SELECT count(*) FROM reply WHERE consultation = ?1 AND standing = 'shown'),
 			(SELECT count(*) FROM gesture WHERE consultation = ?1 AND gesture = 'like'),
 			(SELECT count(*) FROM gesture WHERE consultation = ?1 AND gesture = 'boost'),

@@ -125,28 +125,21 @@ func must[T any](v T, err error) func(testing.TB) T {
 func sealed(n int) []byte { return bytes.Repeat([]byte{byte(n)}, 120) }
 
 // cast is what counting a vote asks of the store.
-func cast(ctx context.Context, db *store.DB, id string, voter, mark participation.Pseudonym, ballot []byte) (counted bool, err error) {
+func cast(ctx context.Context, db *store.DB, id string, voter participation.Pseudonym, ballot []byte) (counted bool, err error) {
 	err = db.Update(ctx, func(tx participation.Tx) error {
 		c, err := tx.Consultation(id)
 		if err != nil {
-			return err
-		}
-		_, _, known, err := tx.Mark(c.Number, mark)
-		if err != nil || known {
 			return err
 		}
 		before, err := tx.Ballot(c.Number, voter)
 		if err != nil || before != nil {
 			return err
 		}
-		if buried, err := tx.Buried(mark); err != nil || buried {
-			return err
-		}
-		if err := tx.SaveBallot(c.Number, voter, ballot); err != nil {
+		if buried, err := tx.Buried(voter, voter); err != nil || buried {
 			return err
 		}
 		counted = true
-		return tx.SaveMark(c.Number, mark, voter)
+		return tx.SaveBallot(c.Number, voter, true, ballot)
 	})
 	return counted && err == nil, err
 }

@@ -47,19 +47,10 @@ CREATE INDEX consultation_channel ON consultation (channel);
 CREATE TABLE ballot (
     consultation INTEGER NOT NULL REFERENCES consultation (number),
     voter        BLOB NOT NULL CHECK (length(voter) = 16),  -- pseudonym
-    sealed       BLOB NOT NULL CHECK (length(sealed) > 0),  -- choices and sender, encrypted
+    counted      INTEGER NOT NULL CHECK (counted IN (0, 1)), -- 0: withdrawn, kept for the vote objects it knows
+    sealed       BLOB NOT NULL CHECK (length(sealed) > 0),  -- choices, vote objects and sender, encrypted
     PRIMARY KEY (consultation, voter)
 ) STRICT, WITHOUT ROWID;
-
--- Vote objects seen, so that a replay or a withdrawal is recognised.
-CREATE TABLE mark (
-    consultation INTEGER NOT NULL REFERENCES consultation (number),
-    mark         BLOB NOT NULL CHECK (length(mark) = 16),   -- keyed digest of the vote object
-    voter        BLOB NOT NULL CHECK (length(voter) = 16),  -- whose it is
-    revoked      INTEGER NOT NULL DEFAULT 0 CHECK (revoked IN (0, 1)),
-    PRIMARY KEY (consultation, mark)
-) STRICT, WITHOUT ROWID;
-
 
 -- How many votes were not counted, by reason.
 CREATE TABLE refused (
