@@ -199,11 +199,16 @@ func (n *Node) moveClock(ctx context.Context) (worked bool, err error) {
 		return false, err
 	}
 	var failed error
+	closed := 0
 	for _, c := range due {
+		if c.Kind.HasOptions() && n.underReview(c.ID) {
+			continue // the page and `check` say so; it closes when its key is back
+		}
+		closed++
 		failed = errors.Join(failed, n.close(ctx, c))
 	}
 	counted, err := n.Service.CountDue(ctx)
-	return opened+len(due)+counted > 0, errors.Join(failed, err)
+	return opened+closed+counted > 0, errors.Join(failed, err)
 }
 
 // close tries every waiting vote once more, then ends the voting.
