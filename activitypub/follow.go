@@ -114,9 +114,9 @@ func (f *Federation) gesture(ctx context.Context, m message, id string, objects 
 	return nil
 }
 
-// grantQuote gives the stamp that Mastodon asks for before it shows a quote of our
-// consultation (FEP-044f). Everybody may quote what is public and not
-// withdrawn.
+// grantQuote gives the stamp that Mastodon asks for before it shows a quote of a
+// consultation or post of ours (FEP-044f). Everybody may quote what is public
+// and not withdrawn.
 func (f *Federation) grantQuote(ctx context.Context, m message, a *as2.Activity) error {
 	id, ok := f.URLs.consultationAt(a.ObjectIDs[0])
 	if !ok {
@@ -125,20 +125,31 @@ func (f *Federation) grantQuote(ctx context.Context, m message, a *as2.Activity)
 	if a.Instrument == "" || !f.sameHost(a.Instrument, a.Actor) {
 		return refuse(http.StatusForbidden, "the quoting post is not on its author's host")
 	}
-	c, err := f.Service.Consultation(ctx, id)
-	if err == nil && c.Phase != participation.Open && c.Phase != participation.Closed {
-		err = participation.ErrNotFound
-	}
+	channel, err := f.quotable(ctx, id)
 	if errors.Is(err, participation.ErrNotFound) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	q := Quote{ID: strings.ToLower(rand.Text()[:16]), Object: f.URLs.Object(c.ID), Instrument: a.Instrument, Actor: a.Actor, Request: a.ID}
+	q := Quote{ID: strings.ToLower(rand.Text()[:16]), Object: f.URLs.Object(id), Instrument: a.Instrument, Actor: a.Actor, Request: a.ID}
 	request := &as2.OutActivity{ID: a.ID, Type: "QuoteRequest", Actor: a.Actor, Object: as2.Ref(a.ObjectIDs[0]), Instrument: a.Instrument}
-	accept, err := f.answer("Accept", c.Channel, m.signer, request, q.Object+"/quotes/"+q.ID)
+	accept, err := f.answer("Accept", channel, m.signer, request, q.Object+"/quotes/"+q.ID)
 	if err != nil {
 		return err
 	}
 	return f.Store.SaveQuote(ctx, q, accept)
+}
+
+// quotable tells which channel's object an id is, of a consultation or of a
+// post, if it may be quoted; else ErrNotFound.
+func (f *Federation) quotable(ctx context.Context, id string) (channel string, err error) {
+	c, err := f.Service.Consultation(ctx, id)
+	if errors.Is(err, participation.ErrNotFound) {
+		post, err := f.Service.Post(ctx, id)
+		return post.Channel, err
+	}
+	if err == nil && (c.ID != id || c.Phase != participation.Open && c.Phase != participation.Closed) {
+		err = participation.ErrNotFound
+	}
+	return c.Channel, err
 }
