@@ -27,7 +27,7 @@ type card struct {
 }
 
 type group struct {
-	Name  string // open, scheduled, closed
+	Name  string // open, scheduled, closed: where a visitor looks, whatever the phase
 	Cards []card
 }
 
@@ -43,6 +43,7 @@ type listView struct {
 func (h *handler) list(c echo.Context) error {
 	ctx := c.Request().Context()
 	v := listView{Page: h.page(c, "")}
+	v.Page.Title = h.Site.Text(v.Page.Lang, "frame.all")
 	v.Page.Description = h.Site.Text(v.Page.Lang, "list.intro")
 	var err error
 	if v.Groups, _, err = h.groups(ctx, v.Page, "", nil); err != nil {
@@ -79,40 +80,44 @@ func (h *handler) tag(c echo.Context) error {
 	if v.Total == 0 {
 		return fmt.Errorf("tag %q: %w", tag, participation.ErrNotFound)
 	}
+	v.Page.Description = h.Site.Count(v.Page.Lang, "tag.count", v.Total)
 	return h.html(c, http.StatusOK, "tag", v.Page, v)
 }
 
-// groups lists consultations, all or those of a channel, open ones first, then
-// those to come, then those past; keep selects further if it is not nil.
+// groups lists consultations, all or those of a channel: those that can be
+// voted on, those to come, and the rest, which begins at closing time and not
+// only when the count is there. keep selects further if it is not nil.
 func (h *handler) groups(ctx context.Context, p page, channel string, keep func(participation.Consultation) bool) (groups []group, total int, err error) {
-	for _, g := range []struct {
-		name   string
-		phases []participation.Phase
-	}{
-		{"open", []participation.Phase{participation.Open}},
-		{"scheduled", []participation.Phase{participation.Scheduled}},
-		{"closed", []participation.Phase{participation.Closed, participation.Withdrawn}},
-	} {
-		found, err := h.Service.Consultations(ctx, participation.Filter{Channel: channel, Phases: g.phases})
+	found, err := h.Service.Consultations(ctx, participation.Filter{Channel: channel, Phases: []participation.Phase{
+		participation.Open, participation.Scheduled, participation.Closed, participation.Withdrawn,
+	}})
+	if err != nil {
+		return nil, 0, err
+	}
+	cards := map[string][]card{}
+	for _, c := range found {
+		if keep != nil && !keep(c) {
+			continue
+		}
+		name := "closed"
+		switch {
+		case c.Phase == participation.Scheduled:
+			name = "scheduled"
+		case c.Phase == participation.Open && !h.ended(c):
+			name = "open"
+		}
+		if total++; len(cards[name]) == maxPast && name == "closed" {
+			continue
+		}
+		card, err := h.card(ctx, p, c)
 		if err != nil {
 			return nil, 0, err
 		}
-		var cards []card
-		for _, c := range found {
-			if keep != nil && !keep(c) {
-				continue
-			}
-			if total++; len(cards) == maxPast && g.name == "closed" {
-				continue
-			}
-			card, err := h.card(ctx, p, c)
-			if err != nil {
-				return nil, 0, err
-			}
-			cards = append(cards, card)
-		}
-		if len(cards) > 0 {
-			groups = append(groups, group{g.name, cards})
+		cards[name] = append(cards[name], card)
+	}
+	for _, name := range []string{"open", "scheduled", "closed"} {
+		if len(cards[name]) > 0 {
+			groups = append(groups, group{name, cards[name]})
 		}
 	}
 	return groups, total, nil
@@ -135,7 +140,7 @@ func (h *handler) card(ctx context.Context, p page, c participation.Consultation
 	case participation.Withdrawn:
 		v.At = time.Time{}
 	case participation.Open:
-		v.Ended, v.Numbers = h.Now().After(c.ClosesAt), true
+		v.Ended, v.Numbers = h.ended(c), true
 	}
 	return v, nil
 }

@@ -39,6 +39,12 @@ func (h *handler) state(c participation.Consultation, r participation.Result) st
 	return stateOpen
 }
 
+// ended tells whether voting is over: it is closed, or its closing time has
+// passed and only votes on their way still count.
+func (h *handler) ended(c participation.Consultation) bool {
+	return c.Phase == participation.Closed || c.Phase == participation.Open && h.Now().After(c.ClosesAt)
+}
+
 // visible finds a consultation that the public may see, by slug. A draft does
 // not exist for them.
 func (h *handler) visible(ctx context.Context, slug string) (participation.Consultation, error) {
