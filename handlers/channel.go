@@ -41,6 +41,9 @@ func (h *handler) channel(c echo.Context) error {
 		v.Fields = append(v.Fields, field{f.Name, f.Value, link})
 	}
 	v.Page.Feed, v.Page.Object = "/@"+ch.Name+"/feed.atom", h.URLs.Actor(ch.Name)
+	v.Page.Description = excerpt(ch.HTML)
+	h.picture(&v.Page, ch.Avatar)
+	h.picture(&v.Page, ch.Header)
 	if v.Groups, _, err = h.groups(ctx, v.Page, ch.Name, nil); err != nil {
 		return err
 	}
@@ -58,6 +61,7 @@ type aboutView struct {
 func (h *handler) about(c echo.Context) error {
 	v := aboutView{Page: h.page(c, ""), Contact: h.Contact, ContactURL: contactURL(h.Contact)}
 	v.Page.Title = h.Site.Text(v.Page.Lang, "about.title")
+	v.Page.Description = h.Site.Text(v.Page.Lang, "about.lead", "Site", h.Name)
 	v.Body, v.BodyLang = h.inLanguage(v.Page, h.About)
 	v.OtherWays, v.OtherWaysLang = h.inLanguage(v.Page, h.OtherWays)
 	return h.html(c, http.StatusOK, "about", v.Page, v)

@@ -22,7 +22,7 @@ type consultationView struct {
 	Body                                  web.HTML
 	Image                                 *imageView
 
-	Withdrawn, Ended, Votable, Multiple, ManyOptions, ClosedEarly bool
+	Withdrawn, Scheduled, Ended, Votable, Multiple, ManyOptions, ClosedEarly bool
 
 	Level                                            string
 	Promise, DecidedBy, DecidedWhen, NotOpen, Notice string
@@ -32,6 +32,7 @@ type consultationView struct {
 
 	Rows                   []row
 	Counts                 bool   // rows have votes and shares
+	Leaders                []row  // chosen most, as far as the final count tells
 	WhyHidden              string // why not
 	BatchSize              int
 	Beforehand             bool // say that too few ballots give totals only
@@ -87,20 +88,25 @@ func (h *handler) consultation(c echo.Context) error {
 		Page: h.page(c, con.Title), State: h.state(con, r), Title: con.Title, Lang: con.Language, Reason: con.Reason,
 		ChannelTitle: channel.Title, ChannelLang: channel.Language,
 		Body: web.HTML(con.HTML), Image: image(con.Image),
-		Withdrawn: con.Phase == participation.Withdrawn, Votable: con.Kind.HasOptions(),
+		Withdrawn: con.Phase == participation.Withdrawn, Scheduled: con.Phase == participation.Scheduled, Votable: con.Kind.HasOptions(),
 		Multiple: con.Kind == participation.MultipleChoice, ManyOptions: len(con.Options) > participation.AdvisedOptions,
 		Address: h.URLs.Page(con.Slug), Handle: h.URLs.Handle(con.Channel),
 		JSON: "/consultations/" + con.Slug + "/result.json",
 	}
-	v.Page.Feed, v.Page.Object = "/@"+con.Channel+"/feed.atom", h.URLs.Object(con.ID)
+	v.Page.Feed = "/@" + con.Channel + "/feed.atom"
 	v.ChannelURL = v.Page.To("/@" + con.Channel)
 	for _, t := range con.Hashtags {
 		v.Tags = append(v.Tags, tagLink{t, v.Page.To(tagPath(h.URLs, t))})
 	}
 	if v.Withdrawn {
-		v.Page.Hidden, v.Page.Object = true, ""
+		v.Page.Hidden = true
 		return h.html(c, http.StatusGone, "consultation", v.Page, v)
 	}
+	if !v.Scheduled { // before that other servers cannot have the object
+		v.Page.Object = h.URLs.Object(con.ID)
+	}
+	v.Page.Description = excerpt(con.HTML)
+	h.picture(&v.Page, con.Image)
 	v.OtherWays, v.OtherWaysLang = h.inLanguage(v.Page, h.OtherWays)
 	h.addTerms(&v, con)
 	v.addNumbers(h, con, r)
@@ -124,7 +130,7 @@ func (h *handler) addTerms(v *consultationView, c participation.Consultation) {
 	v.NotOpen, v.Notice = c.Terms.NotOpen, c.Terms.Notice
 	v.Opens, v.Closes = h.local(c.OpensAt, c.Zone), h.local(c.ClosesAt, c.Zone)
 	v.Grace, v.Servers = h.duration(v.Page.Lang, c.Terms.Grace), c.Terms.AllowedServers
-	v.Ended = c.Phase == participation.Closed || h.Now().After(c.ClosesAt)
+	v.Ended = h.ended(c)
 	if v.ClosedEarly = c.Phase == participation.Closed && c.ClosedAt.Before(c.ClosesAt); v.ClosedEarly {
 		v.Closed = h.local(c.ClosedAt, c.Zone)
 	}
@@ -133,7 +139,7 @@ func (h *handler) addTerms(v *consultationView, c participation.Consultation) {
 func (v *consultationView) addNumbers(h *handler, c participation.Consultation, r participation.Result) {
 	counts, voters, hidden := rows(c, r)
 	v.Counts, v.WhyHidden, v.BatchSize = counts != nil, hidden, c.Terms.BatchSize
-	if v.State == stateCounting && !v.Counts {
+	if v.Ended && v.Votable && !v.Counts {
 		v.WhyHidden = "counting"
 	}
 	v.Beforehand = v.Votable && !v.Ended && c.Terms.BatchSize > 1
@@ -145,6 +151,9 @@ func (v *consultationView) addNumbers(h *handler, c participation.Consultation, 
 		}
 		v.Rows = append(v.Rows, o)
 	}
+	if r.Final && v.Counts {
+		v.Leaders = leaders(v.Rows)
+	}
 	v.Numbers = r.Version > 0
 	v.Turnout, v.Pending, v.Replies, v.Likes, v.Boosts = r.Turnout, 0, r.Replies, r.Likes, r.Boosts
 	if v.Counts {
@@ -152,6 +161,20 @@ func (v *consultationView) addNumbers(h *handler, c participation.Consultation, 
 	}
 	v.CountedAt, v.Version, v.Final = h.local(r.At, c.Zone), r.Version, r.Final
 	v.Refused = refused(h.Site, r)
+}
+
+// leaders are the rows with most votes: several at a tie, none without votes.
+func leaders(rows []row) (most []row) {
+	for _, r := range rows {
+		switch {
+		case r.Votes == 0 || len(most) > 0 && r.Votes < most[0].Votes:
+		case len(most) > 0 && r.Votes == most[0].Votes:
+			most = append(most, r)
+		default:
+			most = []row{r}
+		}
+	}
+	return most
 }
 
 // refused lists what was not counted by reason, largest number first. A reason

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -27,6 +28,7 @@ type postView struct {
 type threadItem struct {
 	Anchor, Name, NameLang, Handle, URL, Lang string
 	Official, Hidden, Edited                  bool
+	AfterClosing                              bool // it came when voting was over
 	Kind                                      participation.PostKind
 	Reason                                    string
 	To                                        string // whom it answers, where the indent does not show it
@@ -110,11 +112,26 @@ func (h *handler) replyItem(r participation.Reply, c participation.Consultation)
 	if i.Name == "" {
 		i.Name = r.Author.Handle
 	}
-	i.Body, i.Images, i.At = web.HTML(r.HTML), r.Images, h.local(r.Published, c.Zone)
+	i.Body, i.Images, i.At = web.HTML(softenMentions(r.HTML)), r.Images, h.local(r.Published, c.Zone)
+	end := c.ClosesAt
+	if !c.ClosedAt.IsZero() {
+		end = c.ClosedAt
+	}
+	i.AfterClosing = r.Received.After(end)
 	if !r.Updated.IsZero() {
 		i.Edited, i.EditedAt = true, h.local(r.Updated, c.Zone)
 	}
 	return i
+}
+
+// leadingMentions are the names that apps put before the words of a reply: links
+// that read "@name", or "@name@host" as plain text.
+var leadingMentions = regexp.MustCompile(`^(<p>)?((?:(?:<a href="[^"<>]*" rel="[^"<>]*">@[^<>]*</a>|@[\w.-]+@[\w.:-]+)\s+)+)`)
+
+// softenMentions marks them, so that the style sheet can let the words come
+// first. Nothing is left out: a name may be part of the sentence.
+func softenMentions(safe string) string {
+	return leadingMentions.ReplaceAllString(safe, `$1<span class="mention">$2</span>`)
 }
 
 // threads makes trees of the items, oldest first. An item whose parent is not

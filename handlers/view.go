@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"html"
 	"net/http"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -19,8 +22,11 @@ import (
 // page is what every page has.
 type page struct {
 	Site        string
-	Title       string // empty on the home page
-	Description string
+	Title       string
+	Description string // a line or two for search engines and link previews
+	Address     string // of the page, whole
+	Picture     string // address of an image that goes with it, whole
+	PictureAlt  string
 	Lang        string
 	Path        string // without query
 	Languages   []languageLink
@@ -42,7 +48,7 @@ func (h *handler) page(c echo.Context, title string) page {
 	query := r.URL.Query()
 	asked := query.Get("lang")
 	p := page{
-		Site: h.Name, Title: title, Path: r.URL.Path,
+		Site: h.Name, Title: title, Path: r.URL.Path, Address: h.URLs.Base + r.URL.EscapedPath(),
 		Lang: h.Site.Match(asked, r.Header.Get("Accept-Language")),
 	}
 	p.chosen = asked == p.Lang
@@ -132,6 +138,42 @@ func image(i *participation.Image) *imageView {
 		return nil
 	}
 	return &imageView{"/media/" + url.PathEscape(i.Path), i.Alt, i.Width, i.Height}
+}
+
+// picture makes an image the page's picture in link previews; nil leaves what
+// it has.
+func (h *handler) picture(p *page, i *participation.Image) {
+	if i != nil {
+		p.Picture, p.PictureAlt = h.URLs.Base+image(i).URL, i.Alt
+	}
+}
+
+// maxExcerpt is how much of a text search engines and link previews show, in
+// characters.
+const maxExcerpt = 200
+
+// excerpt is the beginning of safe HTML as plain text, in whole words.
+func excerpt(safe string) string {
+	var b strings.Builder
+	for i, part := range strings.Split(safe, "<") {
+		if i > 0 {
+			tag, rest, _ := strings.Cut(part, ">")
+			name, _, _ := strings.Cut(strings.TrimPrefix(tag, "/"), " ")
+			if part = rest; !slices.Contains([]string{"a", "em", "strong", "code", "del"}, name) {
+				b.WriteByte(' ') // a paragraph, item or line ends here
+			}
+		}
+		b.WriteString(part)
+	}
+	text := ""
+	for _, word := range strings.Fields(html.UnescapeString(b.String())) {
+		longer := strings.TrimSpace(text + " " + word)
+		if utf8.RuneCountInString(longer) > maxExcerpt {
+			return text + "…"
+		}
+		text = longer
+	}
+	return text
 }
 
 // inLanguage picks a text in the page's language, else in any the site speaks;

@@ -108,20 +108,35 @@ func (t *texts) percent(share float64) string { return t.printer.Sprintf("%.0f",
 // moment writes a time as people say it, in the zone that it carries, and
 // names that zone: a closing time without one is a riddle to half the readers.
 func (t *texts) moment(at time.Time) string {
+	return t.text("time.format",
+		"Weekday", t.text(fmt.Sprintf("time.weekday.%d", at.Weekday())), "Day", at.Day(),
+		"Month", t.text(fmt.Sprintf("time.month.%d", at.Month())), "Year", at.Year(),
+		"Clock", at.Format("15:04"), "Zone", t.zone(at))
+}
+
+// zone names the zone that a time carries.
+func (t *texts) zone(at time.Time) string {
 	zone := at.Location().String()
 	if key := "zone." + zone; t.has(key) {
 		zone = t.text(key)
 	}
-	return t.text("time.format",
-		"Weekday", t.text(fmt.Sprintf("time.weekday.%d", at.Weekday())), "Day", at.Day(),
-		"Month", t.text(fmt.Sprintf("time.month.%d", at.Month())), "Year", at.Year(),
-		"Clock", at.Format("15:04"), "Zone", zone)
+	return zone
+}
+
+// shortMoment is for rows of times, such as a thread, beside which the zone is
+// told once.
+func (t *texts) shortMoment(at time.Time) string {
+	return t.text("time.short", "Day", at.Day(), "Month", t.text(fmt.Sprintf("time.short-month.%d", at.Month())),
+		"Year", at.Year(), "Clock", at.Format("15:04"))
 }
 
 // timeElement is moment for people and RFC 3339 for machines.
-func (t *texts) timeElement(at time.Time) template.HTML {
-	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `">` +
-		template.HTMLEscapeString(t.moment(at)) + `</time>`)
+func (t *texts) timeElement(at time.Time) template.HTML { return element(at, t.moment(at)) }
+
+func (t *texts) shortTimeElement(at time.Time) template.HTML { return element(at, t.shortMoment(at)) }
+
+func element(at time.Time, words string) template.HTML {
+	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(words) + `</time>`)
 }
 
 // languageName is a language's name in itself, for a link to it, or its tag.

@@ -143,6 +143,8 @@ func (s *Site) functions(t *texts) template.FuncMap {
 		"number":   t.number,
 		"percent":  t.percent,
 		"time":     t.timeElement,
+		"short":    t.shortTimeElement,
+		"zone":     t.zone,
 		"asset":    func(name string) string { return "/static/" + s.hashed[name] },
 		"language": t.languageName,
 	}

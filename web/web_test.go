@@ -38,7 +38,7 @@ func TestMissingTextsAreFound(t *testing.T) {
 	if problems := checkKeys(nl, "consultation.html", page.Tree.Root); len(problems) != 0 {
 		t.Fatal(problems)
 	}
-	for _, key := range []string{"take.once", "result.turnout-count"} {
+	for _, key := range []string{"take.once", "replies.hidden-count"} {
 		kept := nl.messages[key]
 		delete(nl.messages, key)
 		if problems := checkKeys(nl, "consultation.html", page.Tree.Root); len(problems) != 1 {
@@ -122,6 +122,10 @@ func TestNumbersAndDates(t *testing.T) {
 		{s.Moment("nl", at), "zondag 1 maart 2026 om 23:30 uur (Nederlandse tijd)"},
 		{s.Moment("en", at), "Sunday 1 March 2026, 23:30 (Dutch time)"},
 		{s.Moment("en", at.In(time.FixedZone("Asia/Tokyo", 9*3600))), "Monday 2 March 2026, 07:30 (Asia/Tokyo)"},
+		{s.texts["nl"].shortMoment(at), "1 mrt 2026, 23:30"},
+		{s.texts["en"].shortMoment(at), "1 Mar 2026, 23:30"},
+		{string(s.texts["nl"].shortTimeElement(at)), `<time datetime="2026-03-01T22:30:00Z">1 mrt 2026, 23:30</time>`},
+		{s.texts["nl"].zone(at), "Nederlandse tijd"},
 		{s.Count("nl", "result.turnout-count", 1), "1 persoon heeft gestemd."},
 		{s.Count("nl", "result.turnout-count", 12345), "12.345 mensen hebben gestemd."},
 		{s.Count("en", "result.turnout-count", 12345), "12,345 people voted."},
