@@ -76,7 +76,7 @@ func TestClosedConsultationStartsWithItsResult(t *testing.T) {
 	c := s.publish("speeltuin")
 	s.vote(c, "Ja", 3)
 	s.vote(c, "Nee", 1)
-	invitations := []string{"U kunt één antwoord kiezen", "Schrijf de eerste", "Kies", "geheim tot de sluiting"}
+	invitations := []string{"U kunt één antwoord kiezen", "Schrijf de eerste", "Kies", "geheim tot de sluiting", "Zo doet u mee", "Bel 14 0123"}
 	s.advance(c.ClosesAt.Sub(s.now()) + time.Second)
 	says(t, s.page("/consultations/speeltuin", 200, "Accept-Language", "nl"), "main",
 		[]string{"De uitslag verschijnt hier zodra alles is geteld.", "Er zijn geen reacties."}, invitations)
