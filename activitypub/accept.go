@@ -20,6 +20,9 @@ func (f *Federation) create(ctx context.Context, m message, a *as2.Activity) err
 		}
 	}
 	if len(a.Objects) == 0 { // by reference: some servers do
+		if !f.sameHost(a.ObjectIDs[0], a.Actor) {
+			return refuse(http.StatusForbidden, "the object is not on its author's host")
+		}
 		return f.fetchReply(ctx, m, a.ObjectIDs[0])
 	}
 	votes := map[string]*participation.Vote{}
@@ -172,7 +175,7 @@ func (f *Federation) update(ctx context.Context, m message, a *as2.Activity) err
 		}
 	}
 	if a.ObjectIDs[0] == a.Actor {
-		return ignoreUnreachable(f.refresh(ctx, a.Actor))
+		return ignoreUnreachable(f.peers.refreshSoon(ctx, a.Actor, m.source))
 	}
 	for _, o := range a.Objects {
 		if err := f.owned(a.Actor, o); err != nil {
@@ -188,14 +191,9 @@ func (f *Federation) update(ctx context.Context, m message, a *as2.Activity) err
 	return nil
 }
 
-func (f *Federation) refresh(ctx context.Context, actor string) error {
-	_, err := f.peers.refresh(ctx, actor)
-	return err
-}
-
 // ignoreUnreachable: what could not be fetched now is fetched when next needed.
 func ignoreUnreachable(err error) error {
-	if errors.Is(err, errUnreachable) || errors.Is(err, errGone) || errors.Is(err, errNoKey) {
+	if errors.Is(err, errUnreachable) || errors.Is(err, errGone) || errors.Is(err, errNoKey) || errors.As(err, new(*Refusal)) {
 		return nil
 	}
 	return err
@@ -224,8 +222,7 @@ func (f *Federation) flag(ctx context.Context, m message, a *as2.Activity) error
 	return f.Service.Receive(ctx, participation.Report{ID: a.ID, Server: m.host, Text: a.Content, Objects: a.ObjectIDs})
 }
 
-// move records that two accounts are one person's. Nothing is merged: how many
-// there are is reported beside the count.
+// move records that two accounts are one person's. Nothing is merged.
 func (f *Federation) move(ctx context.Context, m message, a *as2.Activity) error {
 	if a.ObjectIDs[0] != a.Actor || a.Target == "" {
 		return nil
@@ -300,17 +297,17 @@ func (f *Federation) fetchReply(ctx context.Context, m message, id string) error
 	}
 	doc, err := f.get(ctx, id)
 	f.peers.note(id, host, m.source, ignoreGone(err))
-	if errors.Is(err, errGone) && known.ID != "" {
+	if known.ID != "" && (errors.Is(err, errGone) || m.doc.Type == "Delete" && errors.Is(err, errAbsent)) {
 		return f.Service.Delete(ctx, known.Author.ID, id)
 	}
 	if err != nil {
 		return ignoreUnreachable(err)
 	}
 	o, err := doc.Object()
-	if err != nil || o.ID != id || o.AttributedTo == "" || f.owned(o.AttributedTo, *o) != nil {
-		return nil
+	if err == nil && o.ID == id && o.Type == "Tombstone" && known.ID != "" {
+		return f.Service.Delete(ctx, known.Author.ID, id)
 	}
-	if o.Type == "Tombstone" {
+	if err != nil || o.ID != id || o.AttributedTo == "" || f.owned(o.AttributedTo, *o) != nil {
 		return nil
 	}
 	if blocked, err := f.Service.Blocked(ctx, o.AttributedTo, host); err != nil || blocked {

@@ -121,7 +121,14 @@ func (f *Federation) standing(ctx context.Context, body []byte) (bool, error) {
 	}
 	c, err := f.Service.Consultation(ctx, id)
 	if errors.Is(err, participation.ErrNotFound) {
-		return true, nil // a post
+		p, err := f.Service.Post(ctx, id)
+		if errors.Is(err, participation.ErrNotFound) {
+			return true, nil
+		}
+		if err == nil {
+			c, err = f.Service.Consultation(ctx, p.Consultation)
+		}
+		return c.Phase != participation.Withdrawn, err
 	}
 	return c.Phase != participation.Withdrawn, err
 }

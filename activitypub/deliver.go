@@ -2,6 +2,7 @@ package activitypub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -192,7 +193,7 @@ func (d *deliverer) attempt(ctx context.Context, one Delivery, l ledger) bool {
 	}
 	if d.f.Log.Enabled(ctx, slog.LevelDebug) {
 		d.f.Log.LogAttrs(ctx, slog.LevelDebug, "delivery", slog.String("host", one.Host), slog.String("activity", one.Activity),
-			slog.Int("attempt", one.Attempts+1), slog.Int("status", statusOf(answer)), slog.Any("error", err))
+			slog.Int("attempt", one.Attempts+1), slog.Int("status", statusOf(answer)), slog.Any("error", cause(err)))
 	}
 	switch v {
 	case delivered:
@@ -205,7 +206,7 @@ func (d *deliverer) attempt(ctx context.Context, one Delivery, l ledger) bool {
 	case vacant: // booked by vacate
 		d.mend(one.Host)
 	case ours:
-		d.f.Log.ErrorContext(ctx, "delivery failed on our side", "activity", one.Activity, "channel", one.Channel, "error", err)
+		d.f.Log.ErrorContext(ctx, "delivery failed on our side", "activity", one.Activity, "channel", one.Channel, "error", cause(err))
 		d.again(ctx, l, one, one.Attempts+1, now.Add(ourRetry))
 	default:
 		asked := retryAfter(answer, now)
@@ -218,6 +219,15 @@ func (d *deliverer) attempt(ctx context.Context, one Delivery, l ledger) bool {
 		d.again(ctx, l, one, one.Attempts+1, until)
 	}
 	return true
+}
+
+// cause leaves the address out of an error: a personal inbox names its owner.
+func cause(err error) error {
+	var fetch *FetchError
+	if errors.As(err, &fetch) {
+		return fetch.Err
+	}
+	return err
 }
 
 func statusOf(answer *Response) int {

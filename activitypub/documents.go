@@ -166,11 +166,16 @@ func (f *Federation) objectDocument(ctx context.Context, id, part string, query 
 		return Document{}, err
 	}
 	page := f.URLs.PostPage(c.Slug, p.ID)
+	if c.Phase == participation.Withdrawn && part != "delete" {
+		d, err := written(&as2.Tombstone{ID: f.URLs.Object(id), FormerType: "Note"}, page)
+		d.Gone = true
+		return d, err
+	}
 	switch kind, quote, _ := strings.Cut(part, "/"); {
 	case part == "":
 		return written(f.postNote(c, p), page)
-	case part == "create":
-		return f.activity(ctx, f.URLs.Object(id)+"/create", page)
+	case part == "create", part == "delete":
+		return f.activity(ctx, f.URLs.Object(id)+"/"+part, page)
 	case kind == "quotes":
 		return f.stamp(ctx, id, p.Channel, quote, page)
 	}

@@ -70,6 +70,10 @@ func (f *Federation) undo(ctx context.Context, a *as2.Activity) error {
 		var err error
 		switch o.Type {
 		case "Follow":
+			if o.ObjectID == "" {
+				err = f.Store.Undo(ctx, a.Actor, o.ID)
+				break
+			}
 			err = f.unfollowed(ctx, a.Actor, []string{o.ObjectID})
 		case "Like", "EmojiReact":
 			err = f.gesture(ctx, message{signer: Peer{Actor: a.Actor}}, o.ID, []string{o.ObjectID}, participation.Like, false)

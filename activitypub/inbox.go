@@ -44,6 +44,8 @@ func (f *Federation) Receive(ctx context.Context, r *http.Request, body []byte, 
 		return f.wait(ctx, r, body, m)
 	case deletesItself(m.doc):
 		return f.gone(ctx, m.doc.Actor, err)
+	case errors.Is(err, errGone):
+		return refuse(http.StatusUnauthorized, "the signer's account is gone")
 	}
 	return err
 }
@@ -139,8 +141,12 @@ func (f *Federation) authenticate(ctx context.Context, m *message) error {
 		return keyError(err)
 	}
 	if err = m.signed.Verify(s.key); err != nil && cached {
-		if renewed, ok := f.peers.renew(ctx, m.signed.KeyID, m.source); ok {
+		renewed, renewal := f.peers.renew(ctx, m.signed.KeyID, m.source)
+		switch {
+		case renewal == nil:
 			s, err = renewed, m.signed.Verify(renewed.key)
+		case errors.Is(renewal, errUnreachable), errors.Is(renewal, errGone):
+			return renewal
 		}
 	}
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"inspraak/activitypub/as2"
 	"inspraak/participation"
@@ -39,16 +38,15 @@ func (f *Federation) Project(ctx context.Context) (n int, err error) {
 		if superseded(e, events[i+1:]) {
 			continue
 		}
-		activity, err := f.activityOf(ctx, e, told)
+		activities, err := f.activitiesOf(ctx, e, told)
 		switch {
 		case errors.Is(err, errUnwritable):
 			// It would never succeed, and must not hold up all that follows.
 			f.Log.ErrorContext(ctx, "event not published", "event", e.Seq, "type", e.Type, "error", err)
 		case err != nil:
 			return 0, fmt.Errorf("project event %d: %w", e.Seq, err)
-		case activity != nil:
-			out = append(out, *activity)
 		}
+		out = append(out, activities...)
 	}
 	if err := f.Store.Enqueue(ctx, events[len(events)-1].Seq, out); err != nil {
 		return 0, fmt.Errorf("project: %w", err)
@@ -85,18 +83,26 @@ func superseded(e participation.Event, later []participation.Event) bool {
 // errUnwritable says that a document cannot be written, ever.
 var errUnwritable = errors.New("cannot be written")
 
-// activityOf is what the fediverse hears of an event; nil if nothing. told
-// receives the numbers it shows.
+// activitiesOf is what the fediverse hears of an event. told receives the
+// numbers it shows. A withdrawal takes the posts of the thread along.
+func (f *Federation) activitiesOf(ctx context.Context, e participation.Event, told map[string]string) ([]Outgoing, error) {
+	if e.Type == participation.ConsultationWithdrawn {
+		return f.withdrawals(ctx, e)
+	}
+	activity, err := f.activityOf(ctx, e, told)
+	if err != nil || activity == nil {
+		return nil, err
+	}
+	return []Outgoing{*activity}, nil
+}
+
+// activityOf is one activity for one event; nil if there is nothing to tell.
 func (f *Federation) activityOf(ctx context.Context, e participation.Event, told map[string]string) (*Outgoing, error) {
 	switch e.Type {
-	case participation.ConsultationOpened, participation.ConsultationCounted,
-		participation.ConsultationClosed, participation.ConsultationWithdrawn:
+	case participation.ConsultationOpened, participation.ConsultationCounted, participation.ConsultationClosed:
 		c, err := f.Service.Consultation(ctx, e.Consultation)
 		if err != nil {
 			return nil, err
-		}
-		if e.Type == participation.ConsultationWithdrawn {
-			return f.withdrawal(ctx, e, c)
 		}
 		if c.Phase == participation.Withdrawn {
 			return nil, nil // its Delete follows
@@ -142,28 +148,47 @@ func (f *Federation) announcement(ctx context.Context, e participation.Event, c 
 		}
 		return out.filled("Create", f.URLs.Actor(c.Channel), n.To, n.CC, n)
 	}
-	out := Outgoing{ID: n.ID + "/updates/" + sequence(e), Channel: c.Channel, Object: n.ID, At: e.At}
+	out := Outgoing{ID: n.ID + "/updates/" + sequence(e), Channel: c.Channel, Object: n.ID, Count: true, At: e.At}
 	if out.Inboxes, err = f.concerned(ctx, c); err != nil {
 		return nil, err
 	}
 	return out.filled("Update", f.URLs.Actor(c.Channel), n.To, n.CC, n)
 }
 
-func sequence(e participation.Event) string { return strconv.FormatInt(e.Seq, 10) }
+// sequence tells activities about one object apart, for good: the log's number
+// alone would come again after an older backup was restored.
+func sequence(e participation.Event) string { return fmt.Sprintf("%d-%d", e.Seq, e.At.Unix()) }
 
-func (f *Federation) withdrawal(ctx context.Context, e participation.Event, c participation.Consultation) (*Outgoing, error) {
-	if c.OpenedAt.IsZero() {
-		return nil, nil // nobody has heard of it
+// withdrawals are the Deletes of a consultation and of the posts in its thread.
+func (f *Federation) withdrawals(ctx context.Context, e participation.Event) ([]Outgoing, error) {
+	c, err := f.Service.Consultation(ctx, e.Consultation)
+	if err != nil || c.OpenedAt.IsZero() {
+		return nil, err // nobody has heard of it
 	}
-	object := f.URLs.Object(c.ID)
 	inboxes, err := f.concerned(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	stone := tombstone(object, c)
-	stone.Deleted = e.At
-	out := Outgoing{ID: object + "/delete", Channel: c.Channel, Object: object, At: e.At, Inboxes: inboxes}
-	return out.filled("Delete", f.URLs.Actor(c.Channel), []string{as2.Public}, []string{f.URLs.Followers(c.Channel)}, stone)
+	posts, err := f.Service.Posts(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	root := f.URLs.Object(c.ID)
+	stones := []*as2.Tombstone{tombstone(root, c)}
+	for _, p := range posts {
+		stones = append(stones, &as2.Tombstone{ID: f.URLs.Object(p.ID), FormerType: "Note"})
+	}
+	var all []Outgoing
+	for _, stone := range stones {
+		stone.Deleted = e.At
+		out := Outgoing{ID: stone.ID + "/delete", Channel: c.Channel, Object: root, At: e.At, Inboxes: inboxes}
+		activity, err := out.filled("Delete", f.URLs.Actor(c.Channel), []string{as2.Public}, []string{f.URLs.Followers(c.Channel)}, stone)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, *activity)
+	}
+	return all, nil
 }
 
 // publication is the Create of a post. It keeps its place behind whatever else
@@ -201,8 +226,8 @@ func (f *Federation) profile(ctx context.Context, e participation.Event) (*Outgo
 		return nil, err
 	}
 	actor, err := f.channelActor(c)
-	if err != nil {
-		return nil, err
+	if err != nil { // its key is missing: no reason to hold up the other channels
+		return nil, fmt.Errorf("%w: %w", errUnwritable, err)
 	}
 	out := Outgoing{ID: actor.ID + "/updates/" + sequence(e), Channel: c.Name, Object: actor.ID, At: e.At}
 	if out.Inboxes, err = f.followers(ctx, c.Name); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -102,8 +103,13 @@ func TestWhoHearsOfWhat(t *testing.T) {
 
 	must(t, c.Service.Withdraw(t.Context(), one.ID, "wrong map"))
 	want = nil
+	posts, err := c.Service.Posts(t.Context(), one.ID)
+	must(t, err)
 	for _, inbox := range everybody {
 		want = append(want, "Delete /o/"+one.ID+"/delete → "+inbox)
+		for _, p := range posts {
+			want = append(want, "Delete /o/"+p.ID+"/delete → "+inbox)
+		}
 	}
 	c.sent(t, "withdrawal", want...)
 }
@@ -125,8 +131,7 @@ func lastEvent(t *testing.T, c *city, kind participation.EventType) string {
 	must(t, err)
 	for _, e := range slices.Backward(events) {
 		if e.Type == kind {
-			raw, _ := json.Marshal(e.Seq)
-			return string(raw)
+			return fmt.Sprintf("%d-%d", e.Seq, e.At.Unix())
 		}
 	}
 	t.Fatalf("no event %s", kind)

@@ -34,6 +34,7 @@ var (
 	errUnreachable = errors.New("its server cannot be reached now")
 	errGone        = errors.New("the account is gone")
 	errNoKey       = errors.New("no such key")
+	errAbsent      = fmt.Errorf("%w: it answered 404", errNoKey)
 )
 
 // A signer is a public key and the actor that owns it.
@@ -92,8 +93,8 @@ func (p *peers) bySignature(ctx context.Context, keyID, source string) (s signer
 }
 
 // renew fetches a key again after a signature did not verify with the one we
-// had, at most every refetchEvery. ok is false if it did not.
-func (p *peers) renew(ctx context.Context, keyID, source string) (s signer, ok bool) {
+// had, at most every refetchEvery; errNoKey if that was not long enough ago.
+func (p *peers) renew(ctx context.Context, keyID, source string) (signer, error) {
 	now := p.f.Now()
 	p.mu.Lock()
 	recently := now.Sub(p.renewed[keyID]) < refetchEvery
@@ -103,10 +104,9 @@ func (p *peers) renew(ctx context.Context, keyID, source string) (s signer, ok b
 	}
 	p.mu.Unlock()
 	if recently {
-		return signer{}, false
+		return signer{}, fmt.Errorf("%w: %s was fetched a moment ago", errNoKey, keyID)
 	}
-	s, err := p.fetchSigner(ctx, keyID, source)
-	return s, err == nil
+	return p.fetchSigner(ctx, keyID, source)
 }
 
 func (p *peers) remembered(keyID string) (signer, bool) {
@@ -176,30 +176,39 @@ func (p *peers) fetchSigner(ctx context.Context, keyID, source string) (signer, 
 		p.note(keyID, host, source, err)
 		return s, err
 	})
+	got, err := await(ctx, flight, keyID)
+	if err != nil {
+		return signer{}, err
+	}
+	return got.(signer), nil
+}
+
+// await waits for a fetch for keyPatience.
+func await(ctx context.Context, flight <-chan singleflight.Result, what string) (any, error) {
 	patience := time.NewTimer(keyPatience)
 	defer patience.Stop()
 	select {
 	case done := <-flight:
-		if done.Err != nil {
-			return signer{}, done.Err
-		}
-		return done.Val.(signer), nil
+		return done.Val, done.Err
 	case <-patience.C:
-		return signer{}, fmt.Errorf("key %s: %w: no answer within %s", keyID, errUnreachable, keyPatience)
+		return nil, fmt.Errorf("fetch %s: %w: no answer within %s", what, errUnreachable, keyPatience)
 	case <-ctx.Done():
-		return signer{}, ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
-// allowed says whether a fetch may be made, by earlier failures. A host over
-// its budget is merely unreachable for now: honest voters of a host that
-// somebody makes us fail at must not be turned away.
+// allowed says whether a fetch may be made, by earlier failures. A host that
+// failed to answer too often is merely unreachable for now. The waiting room,
+// which has no source, is held to what failed for good only.
 func (p *peers) allowed(keyID, host, source string) error {
 	now := p.f.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r, ok := p.refusals[withoutFragment(keyID)]; ok && now.Before(r.until) {
 		return r.err
+	}
+	if source == "" {
+		return nil
 	}
 	if b := p.budgets["ip "+source]; b.failed >= failedFetches && now.Sub(b.minute) < time.Minute {
 		return later(http.StatusTooManyRequests, time.Minute, "too many keys that could not be fetched, from your address")
@@ -211,7 +220,8 @@ func (p *peers) allowed(keyID, host, source string) error {
 }
 
 // note books the outcome of a fetch. Permanent failures are remembered with
-// doubling; those of reaching the server are not, the waiting room paces them.
+// doubling, and charged to who asked: made-up key ids must not use up an honest
+// server's budget. Failures to reach a server are charged to it as well.
 func (p *peers) note(keyID, host, source string, err error) {
 	now := p.f.Now()
 	p.mu.Lock()
@@ -222,7 +232,14 @@ func (p *peers) note(keyID, host, source string, err error) {
 		return
 	}
 	sweep(p.budgets, func(b budget) bool { return now.Sub(b.minute) > time.Minute })
-	for _, name := range []string{"ip " + source, "host " + host} {
+	var charged []string
+	if source != "" {
+		charged = append(charged, "ip "+source)
+	}
+	if errors.Is(err, errUnreachable) {
+		charged = append(charged, "host "+host)
+	}
+	for _, name := range charged {
 		b := p.budgets[name]
 		if now.Sub(b.minute) >= time.Minute {
 			b = budget{minute: now}
@@ -305,7 +322,8 @@ func (p *peers) read(doc *as2.Document, at string) (Peer, error) {
 		return Peer{}, fmt.Errorf("%w: %s has no inbox on its own host", errNoKey, at)
 	}
 	peer := Peer{Actor: a.ID, Type: a.Type, Inbox: a.Inbox, Username: a.PreferredUsername, Name: a.Name,
-		MovedTo: a.MovedTo, AlsoKnownAs: a.AlsoKnownAs, Published: a.Published, FetchedAt: p.f.Now()}
+		MovedTo: a.MovedTo, AlsoKnownAs: a.AlsoKnownAs, Published: a.Published,
+		FetchedAt: p.f.Now().UTC().Truncate(24 * time.Hour)} // the day: the moment would tell when somebody voted
 	if p.f.sameHost(a.SharedInbox, a.ID) {
 		peer.SharedInbox = a.SharedInbox
 	}
@@ -327,6 +345,27 @@ func (p *peers) actor(ctx context.Context, id string) (Peer, error) {
 		return peer, err
 	}
 	return p.refresh(ctx, id)
+}
+
+// refreshSoon fetches an actor's document again, waiting for it no longer than
+// keyPatience; the fetch may go on.
+func (p *peers) refreshSoon(ctx context.Context, id, source string) error {
+	host, err := p.f.hostOf(id)
+	if err != nil {
+		return err
+	}
+	if err := p.allowed(id, host, source); err != nil {
+		return err
+	}
+	flight := p.flights.DoChan("actor "+id, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchDeadline)
+		defer cancel()
+		_, err := p.refresh(ctx, id)
+		p.note(id, host, source, err)
+		return nil, err
+	})
+	_, err = await(ctx, flight, id)
+	return err
 }
 
 // refresh fetches an actor's document again.
@@ -359,49 +398,4 @@ func (p *peers) shown(ctx context.Context, host string, form signature.Form) err
 		return nil
 	}
 	return p.f.Store.SaveHostForm(ctx, host, true)
-}
-
-// get fetches one ActivityStreams document, signed by the instance actor, and
-// sorts failures into those worth waiting for and those that are not.
-func (f *Federation) get(ctx context.Context, address string) (*as2.Document, error) {
-	if _, err := f.hostOf(address); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoKey, err)
-	}
-	if f.URLs.ours(address) {
-		return nil, fmt.Errorf("%w: %s is this node's own", errNoKey, address)
-	}
-	answer, err := f.Client.Get(ctx, address, acceptActivity, f.signer(InstanceKey, nil, signature.Cavage))
-	if err != nil {
-		if worthWaiting(err) {
-			return nil, fmt.Errorf("fetch %s: %w: %w", address, errUnreachable, err)
-		}
-		return nil, fmt.Errorf("fetch %s: %w: %w", address, errNoKey, err)
-	}
-	switch status := answer.Status; {
-	case status == http.StatusGone:
-		return nil, fmt.Errorf("fetch %s: %w", address, errGone)
-	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
-		return nil, fmt.Errorf("fetch %s: %w: it answered %d", address, errUnreachable, status)
-	case status != http.StatusOK:
-		return nil, fmt.Errorf("fetch %s: %w: it answered %d", address, errNoKey, status)
-	case !IsActivityStreams(answer.Header.Get("Content-Type")):
-		return nil, fmt.Errorf("fetch %s: %w: it is not an ActivityStreams document", address, errNoKey)
-	case answer.FinalURL != address && !f.sameHost(answer.FinalURL, address):
-		return nil, fmt.Errorf("fetch %s: %w: it was redirected to another host", address, errNoKey)
-	}
-	doc, err := as2.Decode(answer.Body)
-	if err != nil {
-		return nil, fmt.Errorf("fetch %s: %w: %w", address, errNoKey, err)
-	}
-	return doc, nil
-}
-
-const acceptActivity = `application/activity+json, application/ld+json; profile="https://www.w3.org/ns/activitystreams"`
-
-func worthWaiting(err error) bool {
-	var fetch *FetchError
-	if errors.As(err, &fetch) {
-		return fetch.Temporary()
-	}
-	return true // a deadline of ours, or cancelled
 }

@@ -115,6 +115,7 @@ type Outgoing struct {
 	Channel string // whose key signs
 	Object  string // order is kept per (inbox, Object)
 	Public  bool   // listed in the channel's outbox
+	Count   bool   // new numbers: takes the place of older ones still held back for the same inbox
 	Body    []byte
 	At      time.Time
 	Inboxes []string // distinct

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +23,7 @@ const (
 	firstRetry  = time.Minute
 	lastRetry   = 6 * time.Hour
 	waitingTime = 72 * time.Hour
+	flushTime   = 30 * time.Second // for the last try at closing
 )
 
 // A held request is what is needed to judge it again, as of its receipt. It is
@@ -30,7 +33,6 @@ type held struct {
 	Host   string      `json:"host"`
 	Header http.Header `json:"header"`
 	Body   []byte      `json:"body"`
-	Source string      `json:"source"`
 }
 
 // wait commits a request whose signer's key cannot be had now, so that it can
@@ -45,7 +47,7 @@ func (f *Federation) wait(ctx context.Context, r *http.Request, body []byte, m m
 	if target == "" {
 		target = r.URL.RequestURI()
 	}
-	plain, err := json.Marshal(held{Target: target, Host: r.Host, Header: m.signed.Header(), Body: body, Source: m.source})
+	plain, err := json.Marshal(held{Target: target, Host: r.Host, Header: m.signed.Header(), Body: body})
 	if err != nil {
 		return fmt.Errorf("wait: %w", err)
 	}
@@ -119,7 +121,10 @@ func (f *Federation) FlushWaiting(ctx context.Context, consultation string) (unv
 	if err != nil {
 		return 0, fmt.Errorf("waiting room: %w", err)
 	}
-	if _, err := f.retryAll(ctx, all); err != nil {
+	// The final count is due within a minute of closing.
+	limited, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	if _, err := f.retryAll(limited, all); err != nil && limited.Err() == nil {
 		return 0, err
 	}
 	rest, err := f.Store.DueWaiting(ctx, consultation, f.Now().Add(forever), MaxWaiting)
@@ -134,41 +139,55 @@ func (f *Federation) FlushWaiting(ctx context.Context, consultation string) (unv
 	return len(rest), nil
 }
 
+// retryAll tries each of the list, several at a time. A host that does not
+// answer is not asked again in the same round.
 func (f *Federation) retryAll(ctx context.Context, list []Waiting) (left int, err error) {
+	var silent sync.Map // hosts
+	var stays atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
-	stays := make([]bool, len(list))
-	for i, w := range list {
-		group.Go(func() (err error) {
-			stays[i], err = f.retry(ctx, w)
+	group.SetLimit(16)
+	for _, w := range list {
+		group.Go(func() error {
+			err := errUnreachable
+			if _, known := silent.Load(w.Host); !known {
+				err = f.judge(ctx, w)
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if errors.Is(err, errUnreachable) {
+				silent.Store(w.Host, true)
+			}
+			stay, err := f.settle(ctx, w, err)
+			if stay {
+				stays.Add(1)
+			}
 			return err
 		})
 	}
 	err = group.Wait()
-	for _, stay := range stays {
-		if stay {
-			left++
-		}
-	}
-	return left, err
+	return int(stays.Load()), err
 }
 
-// retry judges one waiting request again. It stays while its signer's server
-// cannot be reached, or while the consultation's key is missing.
-func (f *Federation) retry(ctx context.Context, w Waiting) (stays bool, err error) {
-	err = f.judge(ctx, w)
+// settle removes a waiting request that was judged. It stays while its signer's
+// server cannot be reached, while the consultation's key is missing, and after
+// trouble of ours, which is no fault of the sender.
+func (f *Federation) settle(ctx context.Context, w Waiting, judged error) (stays bool, err error) {
+	var refusal *Refusal
+	refused := errors.As(judged, &refusal) && refusal.RetryAfter == 0 && refusal.Status < 500
 	switch {
-	case errors.Is(err, participation.ErrSealed), errors.Is(err, errUnreachable) && f.Now().Sub(w.ReceivedAt) < waitingTime:
-		pause := lastRetry
-		if w.Attempts < 9 {
-			pause = min(firstRetry<<(w.Attempts+1), lastRetry)
-		}
-		return true, f.Store.PostponeWaiting(ctx, w.ID, w.Attempts+1, f.Now().Add(pause))
-	case err == nil, errors.Is(err, errUnreachable), errors.Is(err, errGone),
-		errors.As(err, new(*Refusal)), errors.Is(err, errSpoilt):
+	case judged == nil, refused, errors.Is(judged, errGone), errors.Is(judged, errSpoilt):
 		return false, f.Store.RemoveWaiting(ctx, w.ID)
+	case errors.Is(judged, errUnreachable) && f.Now().Sub(w.ReceivedAt) >= waitingTime:
+		return false, f.Store.RemoveWaiting(ctx, w.ID)
+	case !errors.Is(judged, errUnreachable) && !errors.Is(judged, participation.ErrSealed):
+		f.Log.ErrorContext(ctx, "a waiting request could not be judged, it will be tried again", "host", w.Host)
 	}
-	return true, err
+	pause := lastRetry
+	if w.Attempts < 9 {
+		pause = min(firstRetry<<(w.Attempts+1), lastRetry)
+	}
+	return true, f.Store.PostponeWaiting(ctx, w.ID, w.Attempts+1, f.Now().Add(pause))
 }
 
 var errSpoilt = errors.New("a waiting request can no longer be read")
@@ -189,7 +208,7 @@ func (f *Federation) judge(ctx context.Context, w Waiting) error {
 	if err := json.Unmarshal(plain, &h); err != nil {
 		return fmt.Errorf("%w: %w", errSpoilt, err)
 	}
-	m := message{received: w.ReceivedAt, source: h.Source}
+	m := message{received: w.ReceivedAt} // without a source: the room sets the pace, not the budgets
 	if m.doc, err = as2.Decode(h.Body); err != nil {
 		return fmt.Errorf("%w: %w", errSpoilt, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -20,6 +21,10 @@ type ourFault struct{ err error }
 
 func (f *ourFault) Error() string { return f.err.Error() }
 func (f *ourFault) Unwrap() error { return f.err }
+
+// addresses are left out of the log: an error may name the account of somebody
+// who has just voted.
+var addresses = regexp.MustCompile(`https?://[^\s"]+`)
 
 // retryAfter is when to come back after trouble of ours.
 const retryAfter = time.Minute
@@ -61,10 +66,15 @@ func (h *handler) fail(err error, c echo.Context) {
 	a, ctx := answerTo(err), c.Request().Context()
 	if a.status >= 500 {
 		level := slog.LevelError
-		if errors.Is(err, context.Canceled) || errors.As(err, new(*activitypub.Refusal)) {
+		cause := err
+		if inside := (*unstored)(nil); errors.As(err, &inside) {
+			cause = inside.err
+		}
+		if errors.Is(cause, context.Canceled) || errors.As(err, new(*activitypub.Refusal)) {
 			level = slog.LevelDebug // the client left, or was told to come back
 		}
-		h.Log.Log(ctx, level, "request failed", "route", c.Path(), "status", a.status, "request", requestID(c), "error", err)
+		h.Log.Log(ctx, level, "request failed", "route", c.Path(), "status", a.status, "request", requestID(c),
+			"error", addresses.ReplaceAllString(err.Error(), "…"))
 	}
 	if c.Response().Committed {
 		return

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -70,6 +71,9 @@ func readBody(c echo.Context) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge, "at most 256 KiB")
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, echo.NewHTTPError(http.StatusRequestTimeout, "the body did not arrive in time")
 	}
 	if err != nil {
 		return nil, echo.NewHTTPError(http.StatusBadRequest, "the body did not arrive whole")

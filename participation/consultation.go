@@ -134,7 +134,7 @@ func (c Consultation) CountsVisible() bool {
 }
 
 // schedule moves a draft to Scheduled. Only a draft without problems can be
-// published; the caller has asked Problems.
+// published; the caller has asked Check.
 func (c *Consultation) schedule() error {
 	if c.Phase != Draft {
 		return fmt.Errorf("%w: it is %s, and only a draft can be published", ErrPhase, c.Phase)

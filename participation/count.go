@@ -4,26 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
-// CountDue makes a new snapshot of every open consultation whose numbers have
+// aftermath is how long after closing late votes, replies, likes and boosts
+// still make new snapshots. Counts and turnout never change again.
+const aftermath = 14 * 24 * time.Hour
+
+// CountDue makes a new snapshot of every consultation whose numbers have
 // changed and whose interval since the last one has passed.
 func (s *Service) CountDue(ctx context.Context) (counted int, err error) {
-	open, err := s.Consultations(ctx, Filter{Phases: []Phase{Open}})
+	due, err := s.Consultations(ctx, Filter{Phases: []Phase{Open, Closed}})
 	if err != nil {
 		return 0, fmt.Errorf("count: %w", err)
 	}
-	for _, c := range open {
+	for _, c := range due {
+		if c.Phase == Closed && s.now().Sub(c.ClosedAt) > aftermath {
+			continue
+		}
 		last, err := s.Result(ctx, c.ID)
 		if err != nil {
 			return counted, fmt.Errorf("count %s: %w", c.Slug, err)
 		}
-		if s.now().Sub(last.At) < c.Terms.Interval {
+		if s.now().Sub(last.At) < c.Terms.Interval || c.Phase == Closed && !last.Final {
 			continue
 		}
-		r, err := s.count(ctx, c)
-		if errors.Is(err, ErrSealed) {
-			continue // under review until its key is back
+		r, err := s.count(ctx, c.ID)
+		if errors.Is(err, ErrSealed) || errors.Is(err, errOvertaken) {
+			continue // under review until its key is back; or another process has counted
 		}
 		if err != nil {
 			return counted, fmt.Errorf("count %s: %w", c.Slug, err)
@@ -35,14 +43,31 @@ func (s *Service) CountDue(ctx context.Context) (counted int, err error) {
 	return counted, nil
 }
 
+// errOvertaken says that what was counted is no longer the newest.
+var errOvertaken = errors.New("another count came between")
+
 // count computes the numbers from the rows, never from a running total, and
-// keeps them as a new snapshot if they differ from the last one.
-func (s *Service) count(ctx context.Context, c Consultation) (Result, error) {
-	tallies, err := s.Tallies(ctx, c)
+// keeps them as a new snapshot if they differ from the last one. Where another
+// process comes between it counts anew.
+func (s *Service) count(ctx context.Context, id string) (r Result, err error) {
+	for range 5 {
+		if r, err = s.countOnce(ctx, id); !errors.Is(err, errOvertaken) {
+			break
+		}
+	}
+	return r, err
+}
+
+func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
+	last, err := s.Result(ctx, id)
 	if err != nil {
 		return Result{}, err
 	}
-	last, err := s.Result(ctx, c.ID)
+	c, err := s.Consultation(ctx, id)
+	if err != nil {
+		return Result{}, err
+	}
+	tallies, err := s.Tallies(ctx, c)
 	if err != nil {
 		return Result{}, err
 	}
@@ -52,6 +77,8 @@ func (s *Service) count(ctx context.Context, c Consultation) (Result, error) {
 		Refused: tallies.Refused,
 	}
 	switch {
+	case last.Final:
+		r.Turnout, r.Counts = last.Turnout, last.Counts
 	case !c.Kind.HasOptions() || !c.CountsVisible():
 	case !r.Final && r.Turnout-(last.Turnout-last.Pending) < max(c.Terms.BatchSize, 1):
 		// Too few new ballots: showing them would tell what the last voter chose.
@@ -69,10 +96,14 @@ func (s *Service) count(ctx context.Context, c Consultation) (Result, error) {
 		if err != nil {
 			return err
 		}
-		if current.Version != last.Version {
-			return errors.New("another process has just counted; the next count is due in a moment")
+		now, err := tx.Consultation(c.ID)
+		if err != nil {
+			return err
 		}
-		if err := tx.SaveResult(r); err != nil {
+		if current.Version != last.Version || now.Phase != c.Phase {
+			return errOvertaken
+		}
+		if err := tx.SaveResult(r); err != nil || last.Final {
 			return err
 		}
 		if !r.Final {

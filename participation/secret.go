@@ -80,12 +80,12 @@ func (s *Secret) Open(sealed, context []byte) ([]byte, error) {
 }
 
 // paddedTo hides from the size of a sealed ballot how many options it chooses.
-const paddedTo = 64
+const paddedTo = 128
 
 // sealBallot and openBallot turn a ballot into the bytes that are stored, and
 // back, sealed to its pseudonym: choices, time, marks, actor, inbox, zeros.
 func (s *Secret) sealBallot(b Ballot) []byte {
-	buf := make([]byte, 0, 4*paddedTo)
+	buf := make([]byte, 0, 2*paddedTo)
 	buf = binary.BigEndian.AppendUint64(buf, b.Choices)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(b.ReceivedAt.Unix()))
 	buf = append(buf, byte(len(b.Marks)))

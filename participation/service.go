@@ -120,6 +120,9 @@ func (s *Service) open(ctx context.Context, id string) (Consultation, error) {
 		}
 		return ConsultationOpened, tx.SaveResult(Result{Consultation: c.ID, Version: 1, At: s.now()})
 	})
+	if errors.Is(err, ErrPhase) && c.Phase == Open {
+		return c, nil // another process was first
+	}
 	if err != nil {
 		return c, fmt.Errorf("open %s: %w", id, err)
 	}
@@ -138,11 +141,15 @@ func (s *Service) OpenDue(ctx context.Context) (opened int, err error) {
 	return opened, err
 }
 
+// settling is how long after the deadline the closing waits: a vote received at
+// the last moment may still be on its way through verification.
+const settling = 5 * time.Second
+
 // ToClose lists the open consultations whose deadline has passed, and those
 // closed whose final count is still owed. The caller tries their waiting votes
 // once more, then calls Close.
 func (s *Service) ToClose(ctx context.Context) ([]Consultation, error) {
-	due, err := s.Consultations(ctx, Filter{Phases: []Phase{Open}, DueBefore: s.now()})
+	due, err := s.Consultations(ctx, Filter{Phases: []Phase{Open}, DueBefore: s.now().Add(-settling)})
 	if err != nil {
 		return nil, fmt.Errorf("due to close: %w", err)
 	}
@@ -198,7 +205,7 @@ func (s *Service) Close(ctx context.Context, id, reason string, unverified int) 
 			return Result{}, fmt.Errorf("close %s: %w", id, err)
 		}
 	}
-	r, err := s.count(ctx, c)
+	r, err := s.count(ctx, c.ID)
 	if err != nil {
 		return r, fmt.Errorf("close %s: %w", id, err)
 	}

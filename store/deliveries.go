@@ -12,7 +12,7 @@ import (
 )
 
 type deliveryStatements struct {
-	add, send                *sql.Stmt
+	add, send, replace       *sql.Stmt
 	body, bodies, total      *sql.Stmt
 	hosts, due, pending      *sql.Stmt
 	get, remove, free, retry *sql.Stmt
@@ -21,13 +21,17 @@ type deliveryStatements struct {
 
 func prepareDeliveries(p *preparer) deliveryStatements {
 	return deliveryStatements{
-		add: p.write(`INSERT INTO activity (id, channel, public, body, at) VALUES (?, ?, ?, ?, ?)
+		add: p.write(`INSERT INTO activity (id, channel, public, count, body, at) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO NOTHING`),
 		// Held (next is NULL) if the inbox still awaits something about the object.
 		send: p.write(`INSERT INTO delivery (activity, object, inbox, host, attempts, queued, next)
 			VALUES (?1, ?2, ?3, ?4, 0, ?5,
 				iif(EXISTS (SELECT 1 FROM delivery WHERE inbox = ?3 AND object = ?2), NULL, ?5))
 			ON CONFLICT (inbox, object, activity) DO NOTHING`),
+		// Older numbers that wait behind something else need not be told any more.
+		replace: p.write(`DELETE FROM delivery WHERE inbox = ?1 AND object = ?2 AND next IS NULL AND activity IN
+			(SELECT d.activity FROM delivery d JOIN activity a ON a.seq = d.activity
+			WHERE d.inbox = ?1 AND d.object = ?2 AND a.count = 1)`),
 		body: p.read(`SELECT body FROM activity WHERE id = ?`),
 		bodies: p.read(`SELECT body FROM activity WHERE channel = ? AND public = 1
 			ORDER BY seq DESC LIMIT ? OFFSET ?`),
@@ -71,7 +75,7 @@ func (d *DB) Queue(ctx context.Context, out activitypub.Outgoing) error {
 // An inbox that is no address is left out: it could never be delivered to, and
 // must not keep the others from hearing.
 func (t *tx) queue(o activitypub.Outgoing) error {
-	result, err := t.exec(t.db.deliveries.add, o.ID, o.Channel, o.Public, o.Body, ms(o.At))
+	result, err := t.exec(t.db.deliveries.add, o.ID, o.Channel, o.Public, o.Count, o.Body, ms(o.At))
 	if err != nil {
 		return err
 	}
@@ -83,6 +87,11 @@ func (t *tx) queue(o activitypub.Outgoing) error {
 		return err
 	}
 	for _, inbox := range o.Inboxes {
+		if o.Count {
+			if err := t.do(t.db.deliveries.replace, inbox, o.Object); err != nil {
+				return err
+			}
+		}
 		if err := t.send(seq, o.Object, inbox, ms(o.At)); err != nil {
 			return err
 		}
@@ -93,7 +102,7 @@ func (t *tx) queue(o activitypub.Outgoing) error {
 func (t *tx) send(activity int64, object, inbox string, queued int64) error {
 	host, err := hostOf(inbox)
 	if err != nil {
-		t.db.log.Warn("an inbox is left out", "inbox", inbox, "err", err)
+		t.db.log.Warn("an inbox that is no address is left out", "object", object)
 		return nil
 	}
 	return t.do(t.db.deliveries.send, activity, object, inbox, host, queued)

@@ -109,7 +109,7 @@ func (k *Keys) Create(consultation string) error {
 }
 
 // ActorKey is the private key by which a channel signs. One that is not there
-// is participation.ErrNotFound.
+// is an error that names the file.
 func (k *Keys) ActorKey(name string) (*rsa.PrivateKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -122,7 +122,9 @@ func (k *Keys) ActorKey(name string) (*rsa.PrivateKey, error) {
 	}
 	key, err := readActorKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("key of actor %q: %w", name, participation.ErrNotFound)
+		// Not ErrNotFound: that would be answered 404, and other servers would
+		// forget an actor whose key is only missing for now.
+		return nil, fmt.Errorf("key of actor %q: %s is missing; restore it from a backup", name, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("key of actor %q: %w", name, err)

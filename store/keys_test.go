@@ -20,8 +20,8 @@ func TestKeys(t *testing.T) {
 	if _, err := keys.Secret("c1"); !errors.Is(err, participation.ErrSealed) {
 		t.Errorf("no key yet: %v", err)
 	}
-	if _, err := keys.ActorKey("gemeente"); !errors.Is(err, participation.ErrNotFound) {
-		t.Errorf("no actor key yet: %v", err)
+	if _, err := keys.ActorKey("gemeente"); err == nil || errors.Is(err, participation.ErrNotFound) {
+		t.Errorf("no actor key yet: %v; not found would be answered 404", err)
 	}
 	if err := errors.Join(keys.Create("c1"), keys.CreateActorKey("gemeente")); err != nil {
 		t.Fatal(err)

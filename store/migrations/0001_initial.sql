@@ -240,6 +240,7 @@ CREATE TABLE activity (
     id      TEXT NOT NULL UNIQUE CHECK (id <> ''),
     channel TEXT NOT NULL,                      -- whose key signs
     public  INTEGER NOT NULL CHECK (public IN (0, 1)),
+    count   INTEGER NOT NULL CHECK (count IN (0, 1)), -- new numbers, which make older ones needless
     body    BLOB NOT NULL,                      -- its JSON
     at      INTEGER NOT NULL
 ) STRICT;
