@@ -72,7 +72,7 @@ func (f *Federation) wait(ctx context.Context, r *http.Request, body []byte, m m
 }
 
 // sealFor picks the key that a waiting request is sealed with: that of the
-// consultation it votes in, which is destroyed with it, else the node's own.
+// consultation it votes in, as its ballots are, else the node's own.
 func (f *Federation) sealFor(ctx context.Context, m message) (consultation string, _ *participation.Secret, _ error) {
 	a, err := m.doc.Activity()
 	if err != nil {
