@@ -24,10 +24,10 @@ import (
 // send queues an activity to inboxes.
 func (c *city) send(t testing.TB, id, object string, inboxes ...string) {
 	t.Helper()
-	must(t, c.db.Queue(t.Context(), activitypub.Outgoing{
+	must(t, c.db.Enqueue(t.Context(), 0, []activitypub.Outgoing{{
 		ID: "https://city.example/" + id, Channel: "participa", Object: object, At: c.clock(), Inboxes: inboxes,
 		Body: fmt.Appendf(nil, `{"id":"https://city.example/%s","type":"Create"}`, id),
-	}))
+	}}))
 }
 
 func (c *city) deliver(t testing.TB) int {
@@ -372,10 +372,10 @@ func BenchmarkDelivery(b *testing.B) {
 	start = cpu()
 	for i := 0; b.Loop(); i++ {
 		before := arrived.Load()
-		must(b, c.db.Queue(ctx, activitypub.Outgoing{
+		must(b, c.db.Enqueue(ctx, 0, []activitypub.Outgoing{{
 			ID: fmt.Sprintf("https://city.example/%d", i), Channel: "participa", Object: fmt.Sprint(i), At: c.clock(),
 			Inboxes: inboxes, Body: []byte(strings.Repeat("x", 4000)),
-		}))
+		}}))
 		wake <- struct{}{}
 		for arrived.Load() < before+servers {
 			time.Sleep(time.Millisecond)

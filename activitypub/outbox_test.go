@@ -203,10 +203,8 @@ func (b *broken) Enqueue(ctx context.Context, cursor int64, out []activitypub.Ou
 		return b.Store.Enqueue(ctx, cursor, out)
 	}
 	if b.after {
-		for _, o := range out { // stored, but the cursor is lost
-			if err := b.Store.Queue(ctx, o); err != nil {
-				return err
-			}
+		if err := b.Store.Enqueue(ctx, 0, out); err != nil { // stored, but the cursor is lost
+			return err
 		}
 	}
 	return errDisk

@@ -31,13 +31,10 @@ type Store interface {
 	// Attention lists where repliers (through their Peer) and boosters of a
 	// consultation receive; ballots are not its business.
 	Attention(ctx context.Context, consultation string) ([]Recipient, error)
-	// GestureActors lists who liked or boosted, for the likes and shares collections.
-	Gestures(ctx context.Context, consultation string, gesture string) (ids []string, err error)
 
 	// Outgoing activities and their deliveries.
 	Cursor(ctx context.Context) (int64, error)                                                                 // last event projected
 	Enqueue(ctx context.Context, cursor int64, out []Outgoing) error                                           // stores all and moves the cursor; an activity id already there is skipped whole
-	Queue(ctx context.Context, out Outgoing) error                                                             // one, outside the event log (Accept, Reject)
 	Activity(ctx context.Context, id string) ([]byte, error)                                                   // its JSON
 	Activities(ctx context.Context, channel string, limit, offset int) (bodies [][]byte, total int, err error) // public ones, newest first
 	DueHosts(ctx context.Context, now time.Time, limit int) ([]string, error)                                  // with a delivery due, longest waiting first

@@ -66,11 +66,6 @@ func (d *DB) Enqueue(ctx context.Context, cursor int64, out []activitypub.Outgoi
 	})
 }
 
-// Queue implements activitypub.Store.
-func (d *DB) Queue(ctx context.Context, out activitypub.Outgoing) error {
-	return named(d.write(ctx, func(t *tx) error { return t.queue(out) }), "queue", out.ID)
-}
-
 // queue stores an activity with its deliveries, unless its id is there already.
 // An inbox that is no address is left out: it could never be delivered to, and
 // must not keep the others from hearing.

@@ -295,7 +295,7 @@ func TestFallbackToPersonalInboxes(t *testing.T) {
 		t.Error("the peer's shared inbox was not forgotten")
 	}
 	// An activity addressed before the fallback and queued after it gets through too.
-	if err := db.Queue(t.Context(), outgoing("4", "q", shared)); err != nil {
+	if err := db.Enqueue(t.Context(), 0, []activitypub.Outgoing{outgoing("4", "q", shared)}); err != nil {
 		t.Fatal(err)
 	}
 	_, ids = due(t, db, noon)

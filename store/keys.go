@@ -1,11 +1,8 @@
 package store
 
 import (
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"inspraak/activitypub/signature"
 	"inspraak/participation"
 )
 
@@ -140,16 +138,15 @@ func (k *Keys) CreateActorKey(name string) error {
 	if err != nil {
 		return err
 	}
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := signature.GenerateKey()
 	if err != nil {
 		return named(err, "create key of actor", name)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	content, err := signature.EncodePrivateKey(key)
 	if err != nil {
 		return named(err, "create key of actor", name)
 	}
-	content := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	return named(writeNew(path, content), "create key of actor", name)
+	return named(writeNew(path, []byte(content)), "create key of actor", name)
 }
 
 func (k *Keys) nodeFile() string { return filepath.Join(k.dir, "node.key") }
@@ -189,17 +186,9 @@ func readActorKey(path string) (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(content)
-	if block == nil {
-		return nil, fmt.Errorf("%s: holds no PEM block", path)
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, err := signature.DecodePrivateKey(string(content))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("%s: holds a %T, want an RSA key", path, parsed)
 	}
 	return key, nil
 }

@@ -22,7 +22,6 @@ type replyStatements struct {
 	inConsultation, byAuthor, everywhere *sql.Stmt
 	ofActor, save, delete                *sql.Stmt
 	setGesture, unsetGesture, unsetAll   *sql.Stmt
-	gestures                             *sql.Stmt
 	post, posts, savePost                *sql.Stmt
 }
 
@@ -54,8 +53,6 @@ func prepareReplies(p *preparer) replyStatements {
 			ON CONFLICT (consultation, gesture, actor) DO UPDATE SET inbox = excluded.inbox, id = excluded.id`),
 		unsetGesture: p.write(`DELETE FROM gesture WHERE consultation = ? AND gesture = ? AND actor = ?`),
 		unsetAll:     p.write(`DELETE FROM gesture WHERE actor = ?`),
-		gestures: p.read(`SELECT id FROM gesture
-			WHERE consultation = (SELECT number FROM consultation WHERE id = ?) AND gesture = ? ORDER BY actor`),
 
 		post: p.read(`SELECT ` + postColumns + postSource + `WHERE p.id = ?`),
 		posts: p.read(`SELECT ` + postColumns + postSource + `
@@ -110,11 +107,6 @@ func (d *DB) Posts(ctx context.Context, consultation string) ([]participation.Po
 func (d *DB) Post(ctx context.Context, id string) (participation.Post, error) {
 	p, err := scanPost(one(ctx, d.replies.post, id))
 	return p, named(err, "post", id)
-}
-
-// Gestures implements activitypub.Store: the addresses of the activities.
-func (d *DB) Gestures(ctx context.Context, consultation, gesture string) ([]string, error) {
-	return list(ctx, d.replies.gestures, column[string], consultation, gesture)
 }
 
 // Reply implements participation.Tx.

@@ -27,7 +27,7 @@ func rooms() map[string][]string {
 		"activitypub/as2":       {},
 		"activitypub/signature": {},
 		"activitypub":           {"participation", "activitypub/as2", "activitypub/signature"},
-		"store":                 {"participation", "activitypub"},
+		"store":                 {"participation", "activitypub", "activitypub/signature"},
 		"web":                   {},
 		"handlers":              {"participation", "activitypub", "web"},
 		"simulation":            {},
