@@ -14,11 +14,11 @@
 // one thing to the check and another to the count.
 //
 // The flat part of each activity, object, actor and key (strings, numbers,
-// booleans and lists of these) is handed to streams.ToType, one node at a time.
-// A document that it refuses, or that makes it panic, is malformed. Types it
-// does not know go in as their nearest base: EmojiReact as Like, QuoteRequest
-// as Activity, Answer as Note, anything else as Object. Times are taken from
-// its typed values.
+// booleans and lists of these) is handed to streams.ToType, one node at a time;
+// a Create and a Note to the reader that it would choose. A document that it
+// refuses, or that makes it panic, is malformed. Types it does not know go in as
+// their nearest base: EmojiReact as Like, QuoteRequest as Activity, Answer as
+// Note, anything else as Object. Times are taken from its typed values.
 //
 // Identifiers and texts are taken from the tree, byte for byte. The library
 // reads every string that might be a URL as one and writes it back in another

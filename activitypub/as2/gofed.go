@@ -33,12 +33,24 @@ func typed(tree map[string]any, objects []string) (t vocab.Type, err error) {
 	}
 	typ, _ := tree["type"].(string)
 	m["type"] = fedType(typ)
-	m["@context"] = namespace
-	t, err = streams.ToType(context.Background(), m)
-	if err != nil {
+	if t, err = toType(m); err != nil {
 		return nil, malformed("%v", err)
 	}
 	return t, nil
+}
+
+// toType is streams.ToType in ActivityStreams' own namespace. A vote, a Create
+// of a Note, goes straight to the readers that ToType would choose among some
+// sixty: the choice costs more than the reading.
+func toType(m map[string]any) (vocab.Type, error) {
+	switch m["type"] {
+	case "Create":
+		return streams.Manager{}.DeserializeCreateActivityStreams()(m, nil) // nil: names go without prefix
+	case "Note":
+		return streams.Manager{}.DeserializeNoteActivityStreams()(m, nil)
+	}
+	m["@context"] = namespace
+	return streams.ToType(context.Background(), m)
 }
 
 // flat reports whether a value is a scalar or a list of scalars.
