@@ -88,7 +88,7 @@ func TestGoldenDocuments(t *testing.T) {
 
 	multiple := harbour()
 	multiple.ID, multiple.Slug, multiple.Kind, multiple.Image, multiple.Hashtags = "multiple000000aa", "multiple", participation.MultipleChoice, nil, nil
-	multiple.Results, multiple.EditedAt = participation.Live, morning.Add(time.Hour)
+	multiple.Results = participation.Live
 	c.opened(t, multiple, participation.Result{Turnout: 7, Counts: []int{5, 4}})
 
 	question := harbour()

@@ -30,8 +30,8 @@ func (f *Federation) consultationNote(ctx context.Context, c participation.Consu
 	n := &as2.Note{
 		ID: object, AttributedTo: f.URLs.Actor(c.Channel), URL: f.URLs.Page(c.Slug),
 		Context: object + "/context", Content: f.consultationText(c),
-		Published: c.OpenedAt, Updated: c.EditedAt,
-		To: []string{as2.Public}, CC: []string{f.URLs.Followers(c.Channel)},
+		Published: c.OpenedAt,
+		To:        []string{as2.Public}, CC: []string{f.URLs.Followers(c.Channel)},
 		Replies: object + "/replies", ReplyItems: slices.DeleteFunc(items, func(id string) bool { return len(id) > maxEmbedded }),
 		Likes: object + "/likes", LikesTotal: r.Likes,
 		Shares: object + "/shares", SharesTotal: r.Boosts,

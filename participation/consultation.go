@@ -121,7 +121,6 @@ type Consultation struct {
 	OpenedAt time.Time // when it did open; zero before
 	ClosedAt time.Time // when counting stopped: ClosesAt, or the early close; zero before
 	Reason   string    // public reason of an early close or a withdrawal
-	EditedAt time.Time // last visible erratum; zero if never edited
 }
 
 // Deadline is the last moment at which a received vote counts.

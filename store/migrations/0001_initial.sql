@@ -36,8 +36,7 @@ CREATE TABLE consultation (
     deadline  INTEGER NOT NULL,                   -- closes_at plus the grace of the terms
     opened_at INTEGER NOT NULL,
     closed_at INTEGER NOT NULL,
-    reason    TEXT NOT NULL,                      -- of an early close or a withdrawal
-    edited_at INTEGER NOT NULL
+    reason    TEXT NOT NULL                       -- of an early close or a withdrawal
 ) STRICT;
 
 CREATE INDEX consultation_channel ON consultation (channel);
