@@ -44,7 +44,6 @@ func libraries() map[string][]string {
 		"github.com/go-fed/httpsig":          {"activitypub/signature"},
 		"github.com/dunglas/httpsfv":         {"activitypub/signature"},
 		"code.dny.dev/ssrf":                  {"activitypub"},
-		"github.com/sethvargo/go-retry":      {"activitypub"},
 		"github.com/labstack":                {"handlers"},
 		"github.com/gorilla/feeds":           {"handlers"},
 		"html/template":                      {"web"},
