@@ -42,8 +42,8 @@ func (f *Federation) Receive(ctx context.Context, r *http.Request, body []byte, 
 		return f.accept(ctx, m)
 	case errors.Is(err, errUnreachable):
 		return f.wait(ctx, r, body, m)
-	case deletesItself(m.doc):
-		return f.gone(ctx, m.doc.Actor, err)
+	case errors.Is(err, errGone) && deletesItself(m.doc):
+		return f.gone(ctx, m.doc.Actor, m.source)
 	case errors.Is(err, errGone):
 		return refuse(http.StatusUnauthorized, "the signer's account is gone")
 	}
@@ -175,19 +175,26 @@ func deletesItself(d *as2.Document) bool {
 	return err == nil && len(a.ObjectIDs) == 1 && a.ObjectIDs[0] == a.Actor
 }
 
-// gone ends the Delete of an account whose key could not be had. Only where
-// the account's own server says 410 is it believed; anything else is nothing
-// to us, and 202 keeps the sender from trying for days.
-func (f *Federation) gone(ctx context.Context, actor string, cause error) error {
-	if !errors.Is(cause, errGone) {
-		return cause
-	}
-	if _, err := f.Store.Peer(ctx, actor); errors.Is(err, participation.ErrNotFound) {
+// gone ends the Delete of an account whose signer's key is gone. The key proves
+// nothing: its id is the sender's to choose. Only where the account's own
+// document is gone as well is it believed.
+func (f *Federation) gone(ctx context.Context, actor, source string) error {
+	peer, err := f.Store.Peer(ctx, actor)
+	if errors.Is(err, participation.ErrNotFound) || peer.Gone {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	return f.forget(ctx, actor)
+	err = f.peers.refreshSoon(ctx, actor, source)
+	switch {
+	case errors.Is(err, errGone):
+		return f.forget(ctx, actor)
+	case errors.Is(err, errUnreachable):
+		return later(http.StatusServiceUnavailable, time.Minute, "the account's server does not answer now")
+	case err == nil:
+		return refuse(http.StatusUnauthorized, "the account is there, and this is not its key")
+	}
+	return keyError(err)
 }
 
 // forget removes what an account that is gone left here.
@@ -203,7 +210,7 @@ func (f *Federation) forget(ctx context.Context, actor string) error {
 		return err
 	}
 	f.peers.forget(actor)
-	return f.Store.SavePeer(ctx, Peer{Actor: actor, Inbox: peer.Inbox, Keys: peer.Keys, FetchedAt: f.Now(), Gone: true})
+	return f.Store.SavePeer(ctx, Peer{Actor: actor, Inbox: peer.Inbox, Keys: peer.Keys, FetchedAt: peer.FetchedAt, Gone: true})
 }
 
 // accept does what a verified message says.

@@ -158,3 +158,24 @@ func TestWithdrawnIsGone(t *testing.T) {
 	}
 	s.repels("a vote in a withdrawn consultation", []int{202}, s.bob, s.vote(s.bob, s.q1, "Ja"), simulation.SignOptions{}, "refused")
 }
+
+// A key that is gone proves that its own account is gone, and nobody else's.
+func TestGoneKeyDeletesNobodyElse(t *testing.T) {
+	s := newSiege(t)
+	s.deliver(s.bob, s.vote(s.bob, s.q1, "Ja"))
+	deletion := must2(json.Marshal(map[string]any{"@context": "https://www.w3.org/ns/activitystreams", "id": s.bob.ID() + "#delete",
+		"type": "Delete", "actor": s.bob.ID(), "object": s.bob.ID()}))(s.cluster)
+	for _, server := range []*simulation.Server{s.evil, s.m1} {
+		dead := server.Account("dead")
+		server.SetDocument(strings.TrimPrefix(dead.ID(), server.Base()), simulation.Override{Status: http.StatusGone})
+		s.repels("a gone account deletes bob", []int{202, 401, 403}, dead, deletion, simulation.SignOptions{})
+	}
+	// Bob's own server says 410: now it is so, whoever brings the message.
+	s.m1.SetDocument(strings.TrimPrefix(s.bob.ID(), s.m1.Base()), simulation.Override{Status: http.StatusGone})
+	s.wait(7 * time.Hour) // past what was remembered of earlier answers
+	s.bob.SetKey(must2(signature.GenerateKey())(s.cluster))
+	s.deliver(s.bob, deletion)
+	if n := must2(s.node.DB.Followers(t.Context(), "consult"))(s.cluster); n != 2 {
+		t.Errorf("%d followers after bob's account was deleted, want 2", n)
+	}
+}
