@@ -76,9 +76,9 @@ func (f *Federation) undo(ctx context.Context, a *as2.Activity) error {
 			}
 			err = f.unfollowed(ctx, a.Actor, []string{o.ObjectID})
 		case "Like", "EmojiReact":
-			err = f.gesture(ctx, message{signer: Peer{Actor: a.Actor}}, o.ID, []string{o.ObjectID}, participation.Like, false)
+			err = f.gesture(ctx, a.Actor, "", o.ID, []string{o.ObjectID}, participation.Like, false)
 		case "Announce":
-			err = f.gesture(ctx, message{signer: Peer{Actor: a.Actor}}, o.ID, []string{o.ObjectID}, participation.Boost, false)
+			err = f.gesture(ctx, a.Actor, "", o.ID, []string{o.ObjectID}, participation.Boost, false)
 		}
 		if err != nil {
 			return err
@@ -100,17 +100,13 @@ func (f *Federation) unfollowed(ctx context.Context, actor string, objects []str
 }
 
 // gesture keeps or takes back a like or boost of one of our consultations.
-func (f *Federation) gesture(ctx context.Context, m message, id string, objects []string, g participation.Gesture, on bool) error {
+func (f *Federation) gesture(ctx context.Context, actor, inbox, id string, objects []string, g participation.Gesture, on bool) error {
 	for _, object := range objects {
 		consultation, ok := f.URLs.consultationAt(object)
 		if !ok {
 			continue
 		}
-		var inbox string
-		if on {
-			inbox = inboxOf(m.signer)
-		}
-		err := f.Service.Gesture(ctx, consultation, g, m.signer.Actor, inbox, id, on)
+		err := f.Service.Gesture(ctx, consultation, g, actor, inbox, id, on)
 		if err != nil && !errors.Is(err, participation.ErrNotFound) {
 			return err
 		}

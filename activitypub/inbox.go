@@ -236,9 +236,9 @@ func (f *Federation) accept(ctx context.Context, m message) error {
 	case "Undo":
 		return f.undo(ctx, a)
 	case "Like", "EmojiReact":
-		return f.gesture(ctx, m, a.ID, a.ObjectIDs, participation.Like, true)
+		return f.gesture(ctx, a.Actor, inboxOf(m.signer), a.ID, a.ObjectIDs, participation.Like, true)
 	case "Announce":
-		return f.gesture(ctx, m, a.ID, a.ObjectIDs, participation.Boost, true)
+		return f.gesture(ctx, a.Actor, inboxOf(m.signer), a.ID, a.ObjectIDs, participation.Boost, true)
 	case "Flag":
 		return f.flag(ctx, m, a)
 	case "Block":

@@ -162,36 +162,37 @@ func (p *peers) forget(actor string) {
 // The caller waits for keyPatience; the fetch itself may go on and fill the
 // cache for the sender's next try.
 func (p *peers) fetchSigner(ctx context.Context, keyID, source string) (signer, error) {
-	host, err := p.f.hostOf(keyID)
-	if err != nil {
-		return signer{}, fmt.Errorf("%w: %w", errNoKey, err)
-	}
-	if err := p.allowed(keyID, host, source); err != nil {
-		return signer{}, err
-	}
-	flight := p.flights.DoChan(keyID, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchDeadline)
-		defer cancel()
-		s, err := p.fetch(ctx, keyID)
-		p.note(keyID, host, source, err)
-		return s, err
-	})
-	got, err := await(ctx, flight, keyID)
+	got, err := p.once(ctx, "key "+keyID, keyID, source, func(ctx context.Context) (any, error) { return p.fetch(ctx, keyID) })
 	if err != nil {
 		return signer{}, err
 	}
 	return got.(signer), nil
 }
 
-// await waits for a fetch for keyPatience.
-func await(ctx context.Context, flight <-chan singleflight.Result, what string) (any, error) {
+// once makes one fetch for all who ask for it by the same name, if earlier
+// failures allow it, and books its outcome. The caller waits for keyPatience.
+func (p *peers) once(ctx context.Context, name, address, source string, fetch func(context.Context) (any, error)) (any, error) {
+	host, err := p.f.hostOf(address)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoKey, err)
+	}
+	if err := p.allowed(address, host, source); err != nil {
+		return nil, err
+	}
+	flight := p.flights.DoChan(name, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchDeadline)
+		defer cancel()
+		got, err := fetch(ctx)
+		p.note(address, host, source, err)
+		return got, err
+	})
 	patience := time.NewTimer(keyPatience)
 	defer patience.Stop()
 	select {
 	case done := <-flight:
 		return done.Val, done.Err
 	case <-patience.C:
-		return nil, fmt.Errorf("fetch %s: %w: no answer within %s", what, errUnreachable, keyPatience)
+		return nil, fmt.Errorf("fetch %s: %w: no answer within %s", address, errUnreachable, keyPatience)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -350,21 +351,7 @@ func (p *peers) actor(ctx context.Context, id string) (Peer, error) {
 // refreshSoon fetches an actor's document again, waiting for it no longer than
 // keyPatience; the fetch may go on.
 func (p *peers) refreshSoon(ctx context.Context, id, source string) error {
-	host, err := p.f.hostOf(id)
-	if err != nil {
-		return err
-	}
-	if err := p.allowed(id, host, source); err != nil {
-		return err
-	}
-	flight := p.flights.DoChan("actor "+id, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchDeadline)
-		defer cancel()
-		_, err := p.refresh(ctx, id)
-		p.note(id, host, source, err)
-		return nil, err
-	})
-	_, err = await(ctx, flight, id)
+	_, err := p.once(ctx, "actor "+id, id, source, func(ctx context.Context) (any, error) { return p.refresh(ctx, id) })
 	return err
 }
 

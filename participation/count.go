@@ -107,11 +107,9 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 			return err
 		}
 		if !r.Final {
-			_, err = tx.Record(Event{At: s.now(), Type: ConsultationCounted, Channel: c.Channel, Consultation: c.ID})
-			return err
+			return s.record(tx, ConsultationCounted, c, "", "")
 		}
-		_, err = tx.Record(Event{At: s.now(), Type: ConsultationClosed, Channel: c.Channel, Consultation: c.ID, Reason: c.Reason})
-		if err != nil {
+		if err := s.record(tx, ConsultationClosed, c, "", c.Reason); err != nil {
 			return err
 		}
 		return s.publish(tx, c, &Post{Kind: Closing, Source: resultText(c, r)})

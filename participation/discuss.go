@@ -39,7 +39,7 @@ func (s *Service) AddReply(ctx context.Context, r Reply, public bool) error {
 		if err := tx.SaveReply(r); err != nil {
 			return err
 		}
-		return s.recordReply(tx, ReplyAdded, c, "", "")
+		return s.record(tx, ReplyAdded, c, "", "")
 	})
 	if err != nil {
 		return fmt.Errorf("add reply: %w", err)
@@ -74,7 +74,7 @@ func (s *Service) EditReply(ctx context.Context, edit Reply, public bool) error 
 		if err != nil {
 			return err
 		}
-		return s.recordReply(tx, ReplyEdited, c, "", "")
+		return s.record(tx, ReplyEdited, c, "", "")
 	})
 	if err != nil {
 		return fmt.Errorf("edit reply: %w", err)
@@ -94,10 +94,10 @@ func (s *Service) removeReply(tx Tx, r Reply) error {
 	if err := tx.Tombstone(s.grave(r.Author.ID, r.ID), s.now()); err != nil {
 		return err
 	}
-	return s.recordReply(tx, ReplyDeleted, c, "", "")
+	return s.record(tx, ReplyDeleted, c, "", "")
 }
 
-func (s *Service) recordReply(tx Tx, t EventType, c Consultation, subject, reason string) error {
+func (s *Service) record(tx Tx, t EventType, c Consultation, subject, reason string) error {
 	_, err := tx.Record(Event{At: s.now(), Type: t, Channel: c.Channel, Consultation: c.ID, Subject: subject, Reason: reason})
 	return err
 }
@@ -130,7 +130,7 @@ func (s *Service) stand(ctx context.Context, id string, standing Standing, reaso
 		if err != nil {
 			return err
 		}
-		return s.recordReply(tx, event, c, id, reason)
+		return s.record(tx, event, c, id, reason)
 	})
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", event, id, err)
@@ -193,8 +193,7 @@ func (s *Service) publish(tx Tx, c Consultation, p *Post) error {
 	if err := tx.SavePost(*p); err != nil {
 		return err
 	}
-	_, err = tx.Record(Event{At: s.now(), Type: PostPublished, Channel: c.Channel, Consultation: c.ID, Subject: p.ID})
-	return err
+	return s.record(tx, PostPublished, c, p.ID, "")
 }
 
 // Gesture keeps or takes back a like or boost of a consultation by an actor.

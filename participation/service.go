@@ -44,8 +44,7 @@ func (s *Service) change(ctx context.Context, id string, rule func(Tx, *Consulta
 		if err := tx.SaveConsultation(&c); err != nil {
 			return err
 		}
-		_, err = tx.Record(Event{At: s.now(), Type: event, Channel: c.Channel, Consultation: c.ID, Reason: c.Reason})
-		return err
+		return s.record(tx, event, c, "", c.Reason)
 	})
 	return c, err
 }
