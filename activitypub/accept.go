@@ -50,6 +50,7 @@ func (f *Federation) create(ctx context.Context, m message, a *as2.Activity) err
 		if err != nil {
 			return err
 		}
+		f.counters.voted(outcome)
 		f.Log.Debug("vote", "consultation", id, "outcome", outcome)
 	}
 	return nil

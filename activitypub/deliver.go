@@ -60,30 +60,6 @@ func (d *deliverer) tell(numbers map[string]string) {
 	}
 }
 
-// DeliveryStats counts deliveries since the start.
-type DeliveryStats struct {
-	Delivered int64    // taken by the other server
-	Failed    int64    // attempts that will be repeated
-	Dropped   int64    // refused, or given up after three days
-	Broken    []string // hosts left alone for now, sorted
-}
-
-// Stats returns the counts of Deliver and RunDelivery. What is still queued,
-// Store.PendingDeliveries tells.
-func (f *Federation) Stats() DeliveryStats {
-	d := f.deliverer
-	s := DeliveryStats{Delivered: d.delivered.Load(), Failed: d.failed.Load(), Dropped: d.dropped.Load()}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for host, c := range d.circuits {
-		if c.broken() {
-			s.Broken = append(s.Broken, host)
-		}
-	}
-	slices.Sort(s.Broken)
-	return s
-}
-
 // Deliver tries everything due now, one at a time, host by host, and returns
 // how many attempts it made. It is the deterministic twin of RunDelivery, for
 // tests and for a node that is settling; not both at a time.

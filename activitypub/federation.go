@@ -46,6 +46,7 @@ type Federation struct {
 	Config
 	peers     *peers
 	deliverer *deliverer
+	counters  *counters
 	channels  sync.Map // names of channels seen, to true
 }
 
@@ -53,7 +54,7 @@ var _ Doors = (*Federation)(nil)
 
 // New makes a Federation. It starts nothing: the caller runs the jobs.
 func New(c Config) *Federation {
-	f := &Federation{Config: c}
+	f := &Federation{Config: c, counters: newCounters()}
 	f.peers = newPeers(f)
 	f.deliverer = newDeliverer(f)
 	return f

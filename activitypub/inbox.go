@@ -20,6 +20,12 @@ import (
 //
 // r.RemoteAddr must be the sender's own address, not a proxy's.
 func (f *Federation) Receive(ctx context.Context, r *http.Request, body []byte, channel string) error {
+	err := f.receive(ctx, r, body, channel)
+	f.counters.answered(err)
+	return err
+}
+
+func (f *Federation) receive(ctx context.Context, r *http.Request, body []byte, channel string) error {
 	if err := f.has(ctx, channel); errors.Is(err, participation.ErrNotFound) {
 		return refuse(http.StatusNotFound, "no such inbox")
 	} else if err != nil {

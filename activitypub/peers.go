@@ -224,6 +224,7 @@ func (p *peers) allowed(keyID, host, source string) error {
 // doubling, and charged to who asked: made-up key ids must not use up an honest
 // server's budget. Failures to reach a server are charged to it as well.
 func (p *peers) note(keyID, host, source string, err error) {
+	p.f.counters.fetch(err)
 	now := p.f.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()

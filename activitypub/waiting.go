@@ -68,6 +68,7 @@ func (f *Federation) wait(ctx context.Context, r *http.Request, body []byte, m m
 	if !added {
 		return later(http.StatusServiceUnavailable, 5*time.Minute, "your server does not serve its actors now, and the waiting room is full")
 	}
+	f.counters.waited.Add(1)
 	return nil
 }
 
@@ -135,6 +136,7 @@ func (f *Federation) FlushWaiting(ctx context.Context, consultation string) (unv
 		if err := f.Store.RemoveWaiting(ctx, w.ID); err != nil {
 			return 0, fmt.Errorf("waiting room: %w", err)
 		}
+		f.counters.givenUp.Add(1)
 	}
 	return len(rest), nil
 }
@@ -179,6 +181,7 @@ func (f *Federation) settle(ctx context.Context, w Waiting, judged error) (stays
 	case judged == nil, refused, errors.Is(judged, errGone), errors.Is(judged, errSpoilt):
 		return false, f.Store.RemoveWaiting(ctx, w.ID)
 	case errors.Is(judged, errUnreachable) && f.Now().Sub(w.ReceivedAt) >= waitingTime:
+		f.counters.givenUp.Add(1)
 		return false, f.Store.RemoveWaiting(ctx, w.ID)
 	case !errors.Is(judged, errUnreachable) && !errors.Is(judged, participation.ErrSealed):
 		f.Log.ErrorContext(ctx, "a waiting request could not be judged, it will be tried again", "host", w.Host)

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
@@ -44,6 +45,8 @@ type DB struct {
 	readers *sql.DB
 	prepared
 	remembered
+	path     string
+	counters writerCounters
 
 	mu     sync.RWMutex // guards closed and, with it, sending on jobs
 	closed bool
@@ -62,7 +65,7 @@ var (
 // has made, and one that it cannot write durably. The file is readable by its
 // owner only.
 func Open(ctx context.Context, path string, log *slog.Logger) (_ *DB, err error) {
-	d := &DB{log: log, jobs: make(chan *job, maxGroup), ended: make(chan struct{})}
+	d := &DB{log: log, path: path, jobs: make(chan *job, maxGroup), ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("open database %s: %w", path, translate(err)), d.disconnect())
@@ -97,6 +100,7 @@ func Open(ctx context.Context, path string, log *slog.Logger) (_ *DB, err error)
 	if p.err != nil {
 		return nil, p.err
 	}
+	d.counters.start = time.Now()
 	go d.run()
 	return d, nil
 }
@@ -197,6 +201,7 @@ type prepared struct {
 	followers     followerStatements
 	deliveries    deliveryStatements
 	waiting       waitingStatements
+	stats         statsStatements
 }
 
 func prepareAll(p *preparer) prepared {
@@ -212,6 +217,7 @@ func prepareAll(p *preparer) prepared {
 		followers:     prepareFollowers(p),
 		deliveries:    prepareDeliveries(p),
 		waiting:       prepareWaiting(p),
+		stats:         prepareStats(p),
 	}
 }
 

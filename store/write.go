@@ -90,6 +90,7 @@ func (d *DB) gather(first *job) []*job {
 // the transaction as a whole cannot be started or committed, every job that
 // had succeeded fails.
 func (d *DB) commit(group []*job) {
+	d.counters.begun()
 	err := d.run1(d.txn.begin)
 	if err == nil {
 		d.recall()
@@ -101,6 +102,7 @@ func (d *DB) commit(group []*job) {
 		}
 		d.forget()
 	}
+	d.counters.committed(len(group), err != nil)
 	if err == nil {
 		return
 	}

@@ -263,6 +263,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_activity ON delivery (activity);
 CREATE INDEX delivery_due ON delivery (next, host) WHERE next IS NOT NULL;
 CREATE INDEX delivery_host ON delivery (host, id) WHERE next IS NOT NULL;
+CREATE INDEX delivery_failing ON delivery (host) WHERE attempts >= 3;
 
 -- Requests, encrypted, whose signer's key could not be had yet.
 CREATE TABLE waiting (
