@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test check bench tools clean
+.PHONY: build test check bench faults tools clean
 
 build: ## one static binary, bin/inspraak
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/inspraak ./cmd/inspraak
@@ -15,6 +15,9 @@ check: ## gofmt, vet and staticcheck
 
 bench: ## one table; each figure also as a ratio measured in the same run
 	$(GO) test ./cmd/inspraak -run '^$$' -bench . -benchtime 1x
+
+faults: ## kills, stops, floods and starves the built program; one line per goal, R1 to R18
+	$(GO) test ./faults -count=1 -v -timeout 3h -args -large
 
 tools: ## only installs what the tests need
 	@.ci/install

@@ -122,9 +122,13 @@ func (n *Node) Close() error {
 	return nil
 }
 
+// stopGrace is how long requests under way may take when the node stops. What
+// takes longer waits for its client, and would be cut by a timeout anyway.
+const stopGrace = 5 * time.Second
+
 // Run listens and runs the jobs until ctx ends, then stops in order: no new
-// requests, those under way are answered, jobs end, nothing acknowledged is
-// lost. It logs what a job could not do and lets it try again; only a listener
+// requests, those under way are answered within stopGrace, jobs end, nothing
+// acknowledged is lost. It logs what a job could not do and lets it try again; only a listener
 // that fails ends the node.
 func (n *Node) Run(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.config.Listen)
@@ -141,9 +145,13 @@ func (n *Node) Run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 		defer cancel()
-		return server.Shutdown(grace)
+		if err := server.Shutdown(grace); !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		n.log.Warn("requests that had not arrived in time were cut off", "after", stopGrace)
+		return server.Close()
 	})
 	for _, job := range n.jobs() {
 		group.Go(func() error { n.repeat(ctx, job); return nil })
