@@ -16,19 +16,27 @@ import (
 // Backup writes a copy of what is committed to a new file, readable by its
 // owner only, while the node goes on. It refuses a path that is taken. Keys
 // are not part of it.
-func (d *DB) Backup(ctx context.Context, path string) (err error) {
+func (d *DB) Backup(ctx context.Context, path string) error {
+	if err := vacuumInto(ctx, d.readers, path); err != nil {
+		return fmt.Errorf("backup to %s: %w", path, translate(err))
+	}
+	return nil
+}
+
+// vacuumInto writes what is committed to a new file, whole and on disk, or
+// leaves none.
+func vacuumInto(ctx context.Context, db *sql.DB, path string) (err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("backup: %w", err)
+		return err
 	}
 	defer func() {
-		err = errors.Join(err, f.Close())
-		if err != nil {
-			err = fmt.Errorf("backup to %s: %w", path, errors.Join(translate(err), os.Remove(path)))
+		if err = errors.Join(err, f.Close()); err != nil {
+			err = errors.Join(err, os.Remove(path))
 		}
 	}()
 	// VACUUM INTO accepts an empty file, keeps its mode and does not sync it.
-	if _, err := d.readers.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
+	if _, err := db.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

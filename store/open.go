@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,15 +14,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
 
 	"inspraak/activitypub"
 	"inspraak/participation"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // The settings of the connections. FULL: a COMMIT that returned survives a
 // power cut (https://sqlite.org/pragma.html#pragma_synchronous). Defensive and
@@ -79,7 +74,11 @@ func Open(ctx context.Context, path string, log *slog.Logger) (_ *DB, err error)
 		return nil, err
 	}
 	d.pool.SetMaxOpenConns(1)
-	if err := migrate(ctx, d.pool); err != nil {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, d.pool, path, files, log); err != nil {
 		return nil, err
 	}
 	if d.writer, err = d.pool.Conn(ctx); err != nil {
@@ -113,29 +112,6 @@ func protect(path string) error {
 		return err
 	}
 	return errors.Join(f.Chmod(0o600), f.Close())
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	current, known, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	if current > known {
-		return fmt.Errorf("its tables are of version %d and this program knows only up to %d: "+
-			"use the newer program that wrote it, or restore a backup from before the upgrade", current, known)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
 }
 
 // durable reads back what decides whether an acknowledged write survives.
