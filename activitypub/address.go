@@ -12,6 +12,13 @@ import (
 // same host are refused, not corrected, so that a block or a ballot can never
 // be evaded by spelling. Plain http passes only with the loopback switch.
 func (f *Federation) hostOf(address string) (string, error) {
+	if host, ok := plainHost(address); ok {
+		return host, nil
+	}
+	return f.parsedHost(address)
+}
+
+func (f *Federation) parsedHost(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "", fmt.Errorf("address %.200q: not an address", address)
@@ -36,6 +43,29 @@ func (f *Federation) hostOf(address string) (string, error) {
 		}
 	}
 	return host, nil
+}
+
+// plainHost is hostOf without a parser, for the common form: https, a host name
+// without port, and printable ASCII without percent signs. Of others it says
+// nothing.
+func plainHost(address string) (host string, ok bool) {
+	rest, ok := strings.CutPrefix(address, "https://")
+	if !ok {
+		return "", false
+	}
+	end := 0
+	for end < len(rest) && (rest[end] >= 'a' && rest[end] <= 'z' || rest[end] >= '0' && rest[end] <= '9' || rest[end] == '.' || rest[end] == '-') {
+		end++
+	}
+	if end == 0 || rest[end-1] == '.' {
+		return "", false
+	}
+	for i := end; i < len(rest); i++ {
+		if c := rest[i]; c <= ' ' || c > '~' || c == '%' || i == end && c != '/' {
+			return "", false
+		}
+	}
+	return rest[:end], true
 }
 
 // sameHost tells whether two addresses lie on one host, port included.

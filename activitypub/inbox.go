@@ -117,7 +117,7 @@ func (f *Federation) origin(ctx context.Context, doc *as2.Document, keyID string
 	switch {
 	case idHost != actorHost:
 		return "", refuse(http.StatusForbidden, "the activity's id is not on its actor's host")
-	case f.URLs.ours(doc.Actor), f.URLs.ours(keyID):
+	case actorHost == f.URLs.Host, signerHost == f.URLs.Host:
 		return "", refuse(http.StatusForbidden, "our own actors do not write to us")
 	}
 	for _, party := range [][2]string{{doc.Actor, actorHost}, {withoutFragment(keyID), signerHost}} {

@@ -1,8 +1,8 @@
 package handlers
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"time"
@@ -68,7 +68,11 @@ func (u *unstored) Error() string { return "receive: " + u.err.Error() }
 func readBody(c echo.Context) ([]byte, error) {
 	// Recorders in tests know no deadlines; Server sets one anyway.
 	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(bodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	var buffer bytes.Buffer
+	if n := c.Request().ContentLength; n > 0 { // at first no more than a common activity has: the rest is only announced
+		buffer.Grow(int(min(n, 2048)) + bytes.MinRead)
+	}
+	_, err := buffer.ReadFrom(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge, "at most 256 KiB")
 	}
@@ -78,5 +82,5 @@ func readBody(c echo.Context) ([]byte, error) {
 	if err != nil {
 		return nil, echo.NewHTTPError(http.StatusBadRequest, "the body did not arrive whole")
 	}
-	return body, nil
+	return buffer.Bytes(), nil
 }

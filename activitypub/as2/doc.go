@@ -13,10 +13,10 @@
 // its meaning. All of them work on the same decoded tree, so nothing can mean
 // one thing to the check and another to the count.
 //
-// The flat part of each activity, object, actor and key (strings, numbers,
-// booleans and lists of these) is handed to streams.ToType, one node at a time;
-// a Create and a Note to the reader that it would choose. A document that it
-// refuses, or that makes it panic, is malformed. Types it does not know go in as
+// The flat part of each activity, object, actor and key that states a time
+// (strings, numbers, booleans and lists of these) is handed to streams.ToType,
+// one node at a time; a Create and a Note to the reader that it would choose. A
+// document that it refuses, or that makes it panic, is malformed. Types it does not know go in as
 // their nearest base: EmojiReact as Like, QuoteRequest as Activity, Answer as
 // Note, anything else as Object. Times are taken from its typed values.
 //

@@ -14,7 +14,7 @@ import (
 // another such property is ever found, it must not take the request down.
 func TestTypedSurvivesPanic(t *testing.T) {
 	for _, duration := range []string{"", "-"} {
-		_, err := typed(map[string]any{"type": "Note", "duration": duration}, nil)
+		_, err := typed(map[string]any{"type": "Note", "published": "2026-03-01T12:00:00Z", "duration": duration}, nil)
 		if !errors.Is(err, ErrMalformed) {
 			t.Errorf("duration %q: %v", duration, err)
 		}
