@@ -11,8 +11,9 @@ import (
 )
 
 var (
-	large = flag.Bool("large", false, "inject as many faults as the published figures name")
-	kills = flag.Int("kills", 0, "number of kills of TestKill; 0: 4, or 200 with -large")
+	large      = flag.Bool("large", false, "inject as many faults as the published figures name")
+	kills      = flag.Int("kills", 0, "number of kills of TestKill; 0: 4, or 200 with -large")
+	litestream = flag.String("litestream", "", "path of a Litestream program; TestRestore then tries it too")
 )
 
 // binary is the program under test, built once per run as it is for release.

@@ -180,9 +180,13 @@ func (r restoreCommand) reportSealed(a *app, o *office) error {
 	}
 	sealed := 0
 	for _, c := range all {
-		if _, err := o.keys.Secret(c.ID); errors.Is(err, participation.ErrSealed) && c.Kind.HasOptions() {
+		switch _, err := o.keys.Secret(c.ID); {
+		case err == nil || !c.Kind.HasOptions():
+		case errors.Is(err, participation.ErrSealed):
 			sealed++
 			a.say("Read-only for lack of its key: %s (%s), %s.key", c.Slug, c.Phase, c.ID)
+		default:
+			return fmt.Errorf("the key of %s: %w", c.Slug, err)
 		}
 	}
 	if sealed > 0 {

@@ -56,7 +56,7 @@ func libraries() map[string][]string {
 		"github.com/microcosm-cc/bluemonday": {"participation/markup"},
 		"github.com/alecthomas/kong":         {"cmd/inspraak"},
 		"github.com/goccy/go-yaml":           {"cmd/inspraak"},
-		"filippo.io/age":                     {"cmd/inspraak"},
+		"filippo.io/age":                     {"cmd/inspraak", "faults"},
 		"github.com/chromedp":                {"cmd/inspraak"},
 		"unsafe":                             {},
 	}
