@@ -88,8 +88,8 @@ func (f *Federation) sealFor(ctx context.Context, m message) (consultation strin
 			continue
 		}
 		c, err := f.Service.Consultation(ctx, id)
-		if errors.Is(err, participation.ErrNotFound) {
-			continue
+		if errors.Is(err, participation.ErrNotFound) || err == nil && c.Phase == participation.Draft {
+			continue // never there, for all that a stranger may learn
 		} else if err != nil {
 			return "", nil, err
 		}

@@ -11,6 +11,8 @@ import (
 // outcome is on disk. Retransmissions change nothing: a vote object that is
 // known already is Repeated and leaves no trace.
 //
+// A draft is ErrNotFound, like what never was.
+//
 // The outcome of several marks is Counted if one of them counted, else that of
 // the last.
 func (s *Service) CastVote(ctx context.Context, v Vote) (Outcome, error) {
@@ -19,6 +21,9 @@ func (s *Service) CastVote(ctx context.Context, v Vote) (Outcome, error) {
 		c, err := tx.Consultation(v.Consultation)
 		if err != nil {
 			return err
+		}
+		if c.Phase == Draft {
+			return ErrNotFound // nobody may learn that it is here
 		}
 		outcome, err = s.cast(tx, c, v)
 		return err

@@ -43,7 +43,7 @@ type Reply struct {
 type Author struct {
 	ID     string // canonical actor id
 	Name   string // display name made safe, may be empty
-	Handle string // user@host, host in punycode
+	Handle string // user@host, host in punycode; the host alone where the user is no plain name
 	URL    string // profile page
 }
 

@@ -108,7 +108,7 @@ func foldName(s string) string {
 // admits judges whether a vote may be considered at all; Counted means yes.
 func (c Consultation) admits(v Vote) Outcome {
 	switch {
-	case !c.Kind.HasOptions() || c.Phase == Withdrawn || c.Phase == Draft:
+	case !c.Kind.HasOptions() || c.Phase == Withdrawn:
 		return NotVotable
 	case c.Phase == Scheduled:
 		return Early
