@@ -114,7 +114,7 @@ func (f *Federation) asReply(author Peer, o as2.Object, consultation string) par
 	r := participation.Reply{
 		ID: o.ID, Consultation: consultation, Parent: o.InReplyTo, HTML: o.Content, Language: o.Language,
 		Visibility: participation.Public, Published: o.Published, Updated: o.Updated, Images: len(o.Attachments),
-		Author: participation.Author{ID: author.Actor, Name: author.Name, Handle: author.Username + "@" + host, URL: author.URL},
+		Author: participation.Author{ID: author.Actor, Name: author.Name, Handle: handleOf(author.Username, host), URL: author.URL},
 	}
 	if !slices.ContainsFunc(o.To, as2.IsPublic) {
 		r.Visibility = participation.Unlisted
@@ -130,6 +130,24 @@ func (f *Federation) asReply(author Peer, o as2.Object, consultation string) par
 	}
 	return r
 }
+
+// handleOf is how an account is shown: its name at its own host. The name is the
+// account's own word. One that is not plain ASCII letters, digits, "_", "-", "."
+// and "~" (RFC 7565 lets more be, real servers do not) could pass for another
+// account's handle, as "mayor@city.example" would: then the host stands alone.
+func handleOf(username, host string) string {
+	plain := username != "" && len(username) <= maxUsername
+	for i := range len(username) {
+		c := username[i]
+		plain = plain && ('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("_-.~", c) >= 0)
+	}
+	if !plain {
+		return host
+	}
+	return username + "@" + host
+}
+
+const maxUsername = 128 // bytes; longer ones are made to fill a page
 
 // visible tells whether an object was addressed to everybody.
 func visible(o as2.Object) bool {

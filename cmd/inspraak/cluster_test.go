@@ -109,6 +109,13 @@ func (c *cluster) settle() {
 
 // publish opens a consultation that closes in a day.
 func (n *testNode) publish(slug string, kind participation.Kind, results participation.Disclosure, options ...string) participation.Consultation {
+	n.cluster.t.Helper()
+	draft := n.draft(slug, kind, results, options...)
+	return must2(n.Service.Publish(n.cluster.t.Context(), draft.ID))(n.cluster)
+}
+
+// draft prepares a consultation that nobody may know of yet.
+func (n *testNode) draft(slug string, kind participation.Kind, results participation.Disclosure, options ...string) participation.Consultation {
 	c := n.cluster
 	c.t.Helper()
 	draft := participation.Consultation{
@@ -121,9 +128,7 @@ func (n *testNode) publish(slug string, kind participation.Kind, results partici
 	}
 	c.must(draft.Prepare())
 	c.must(n.Service.Draft(c.t.Context(), &draft))
-	published, err := n.Service.Publish(c.t.Context(), draft.ID)
-	c.must(err)
-	return published
+	return draft
 }
 
 func (n *testNode) object(c participation.Consultation) string { return n.urls.Object(c.ID) }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/http"
 	"strings"
 	"testing"
@@ -75,6 +76,7 @@ func TestNegativeKeys(t *testing.T) {
 	for name, text := range map[string]string{
 		"N11 RSA-1024":    spki(&small.PublicKey),
 		"N11 private key": encode("PRIVATE KEY", must2(x509.MarshalPKCS8PrivateKey(sound))(s.cluster)),
+		"N11 RSA-16384":   spki(&rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 16383), big.NewInt(1)), E: 65537}),
 		"N11 exponent 1":  spki(&rsa.PublicKey{N: sound.N, E: 1}),
 		"N11 no key":      "-",
 	} {

@@ -21,6 +21,9 @@ func TestNegativeOrigins(t *testing.T) {
 	bobs := s.vote(s.bob, s.q1, "Ja")
 	s.repels("N15 a colleague votes as bob", []int{403}, s.alice, bobs, none)
 	s.repels("N15 a stranger votes as bob", []int{403}, s.eve, bobs, none)
+	s.repels("N14b bob's vote with a linked-data signature of his, sent by eve", []int{403}, s.eve, altered(bobs, func(a, _ map[string]any) {
+		a["signature"] = map[string]any{"type": "RsaSignature2017", "creator": s.bob.KeyID(), "created": "2026-09-01T08:00:00Z", "signatureValue": "AAAA"}
+	}), none)
 	for name, actor := range map[string]any{
 		"object": map[string]any{"type": "Person", "id": s.bob.ID()}, "array": []any{s.bob.ID(), s.alice.ID()},
 		"number": 7, "missing": nil,
@@ -110,6 +113,16 @@ func TestNegativeVotes(t *testing.T) {
 	s.repels("N25 closed", ok, s.alice, s.vote(s.alice, s.q3, "Ja"), none, uncounted...)
 	s.repels("N25 a poll of somebody else", ok, s.alice, altered(s.vote(s.alice, s.q1, "Ja"), func(_, o map[string]any) { o["inReplyTo"] = "https://m1.example/poll" }), none)
 	s.repels("N25 a poll that is not there", ok, s.alice, altered(s.vote(s.alice, s.q1, "Ja"), func(_, o map[string]any) { o["inReplyTo"] = s.node.urls.Object("nothing") }), none)
+	// N25: what was deleted before it came, and who has gone.
+	early := s.vote(s.eve, s.q1, "Ja")
+	s.deliver(s.eve, s.activity(s.eve.ID()+"#d", "Delete", s.eve.ID(), decodeJSON[struct{ Object struct{ ID string } }](t, early).Object.ID))
+	s.repels("N25 its Delete came first", ok, s.eve, early, none, uncounted...)
+	gone := s.m1.Account("gone")
+	s.deliver(gone, s.activity(gone.ID()+"#l", "Like", gone.ID(), s.object(s.q1)))
+	s.deliver(gone, s.activity(gone.ID()+"#d", "Delete", gone.ID(), gone.ID()))
+	s.repels("N25 of an account that is gone", ok, gone, s.vote(gone, s.q1, "Ja"), none, append(uncounted, "peer", "peer_key")...)
+	// N24: with content it is a reply.
+	s.deliver(s.alice, altered(s.vote(s.alice, s.q1, "Ja"), func(_, o map[string]any) { o["content"] = "<p>Ja</p>" }))
 	// N26
 	array := func(n int, name string) []byte {
 		return altered(s.vote(s.alice, s.q2, name), func(a, o map[string]any) {
