@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test check bench faults tools clean
+.PHONY: build test check bench faults soak tools clean
 
 build: ## one static binary, bin/inspraak
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/inspraak ./cmd/inspraak
@@ -17,7 +17,11 @@ bench: ## one table; each figure also as a ratio measured in the same run
 	$(GO) test ./cmd/inspraak -run '^$$' -bench . -benchtime 1x
 
 faults: ## kills, stops, floods and starves the built program; one line per goal, R1 to R18
-	$(GO) test ./faults -count=1 -v -timeout 3h -args -large
+	$(GO) test ./faults -count=1 -v -timeout 3h -skip '^TestSoak$$' -args -large
+
+SOAK ?= 1h
+soak: ## an hour, or SOAK=10m, of mixed load, a third of it hostile; prints the slopes
+	$(GO) test ./faults -count=1 -v -timeout 0 -run '^TestSoak$$' -args -large -soak $(SOAK)
 
 tools: ## only installs what the tests need
 	@.ci/install

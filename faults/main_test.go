@@ -12,6 +12,7 @@ import (
 
 var (
 	large      = flag.Bool("large", false, "inject as many faults as the published figures name")
+	soak       = flag.Duration("soak", 6*time.Second, "how long TestSoak lives")
 	kills      = flag.Int("kills", 0, "number of kills of TestKill; 0: 4, or 200 with -large")
 	litestream = flag.String("litestream", "", "path of a Litestream program; TestRestore then tries it too")
 )
