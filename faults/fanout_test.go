@@ -18,7 +18,7 @@ import (
 // followers. Each inbox gets it nevertheless, under one id, and few twice.
 func TestFanOut(t *testing.T) {
 	together(t)
-	began, rounds, hosts, each := time.Now(), size(2, 100), size(10, 200), size(4, 5)
+	began, rounds, hosts, each := time.Now(), times(2, 100), size(10, 200), size(4, 5)
 	inboxes := hosts * each
 	n := newNode(t)
 	n.start()

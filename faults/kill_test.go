@@ -13,10 +13,7 @@ import (
 func TestKill(t *testing.T) {
 	together(t)
 	began := time.Now()
-	rounds := *kills
-	if rounds == 0 {
-		rounds = size(4, 200)
-	}
+	rounds := times(4, 200)
 	n, c, h := newNode(t), newCrowd(t), newHammer(size(16, 64))
 	n.start()
 	votes := map[poll][]*vote{}

@@ -13,7 +13,7 @@ import (
 var (
 	large      = flag.Bool("large", false, "inject as many faults as the published figures name")
 	soak       = flag.Duration("soak", 6*time.Second, "how long TestSoak lives")
-	kills      = flag.Int("kills", 0, "number of kills of TestKill; 0: 4, or 200 with -large")
+	kills      = flag.Int("kills", 0, "number of kills or stops in each test that does them; 0: as many as the size says")
 	litestream = flag.String("litestream", "", "path of a Litestream program; TestRestore then tries it too")
 )
 
@@ -48,6 +48,14 @@ func size(small, big int) int {
 		return big
 	}
 	return small
+}
+
+// times is size for kills and stops, where -kills goes before.
+func times(small, big int) int {
+	if *kills > 0 {
+		return *kills
+	}
+	return size(small, big)
 }
 
 // figure reports one line, "GOAL what: numbers (seconds)". A large run prints it

@@ -18,7 +18,7 @@ import (
 // whose sender was not told.
 func TestStop(t *testing.T) {
 	together(t)
-	began, rounds := time.Now(), size(2, 50)
+	began, rounds := time.Now(), times(2, 50)
 	n, c, h := newNode(t), newCrowd(t), newHammer(size(16, 64))
 	n.start()
 	p := n.publish("stop")
