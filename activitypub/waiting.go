@@ -183,7 +183,7 @@ func (f *Federation) settle(ctx context.Context, w Waiting, judged error) (stays
 	case errors.Is(judged, errUnreachable) && f.Now().Sub(w.ReceivedAt) >= waitingTime:
 		f.counters.givenUp.Add(1)
 		return false, f.Store.RemoveWaiting(ctx, w.ID)
-	case !errors.Is(judged, errUnreachable) && !errors.Is(judged, participation.ErrSealed):
+	case !errors.Is(judged, errUnreachable) && !errors.Is(judged, participation.ErrSealed) && !errors.Is(judged, participation.ErrUnsure):
 		f.Log.ErrorContext(ctx, "a waiting request could not be judged, it will be tried again", "host", w.Host)
 	}
 	pause := lastRetry

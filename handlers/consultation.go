@@ -28,6 +28,9 @@ type consultationView struct {
 	Promise, DecidedBy, DecidedWhen, NotOpen, Notice string
 	Opens, Closes, Closed                            time.Time
 	Grace                                            string // in words, empty if none
+	Incidents                                        []incidentView
+	Extended, Accepting                              bool      // votes count until another time than planned; they still do
+	Until                                            time.Time // that time
 	Servers                                          []string
 
 	Rows                   []row
@@ -110,6 +113,9 @@ func (h *handler) consultation(c echo.Context) error {
 	v.OtherWays, v.OtherWaysLang = h.inLanguage(v.Page, h.OtherWays)
 	h.addTerms(&v, con)
 	v.addNumbers(h, con, r)
+	if err := h.addIncidents(ctx, &v, con); err != nil {
+		return err
+	}
 	if err := h.addThread(ctx, &v, con, channel, c.QueryParam("page")); err != nil {
 		return err
 	}

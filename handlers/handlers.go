@@ -49,6 +49,9 @@ type Config struct {
 	// UnderReview tells of a consultation, by ID, that its key is missing or
 	// its count in doubt; optional.
 	UnderReview func(consultation string) bool
+	// BeingChecked tells of a consultation, by ID, that its ballots are being
+	// counted once more; optional.
+	BeingChecked func(consultation string) bool
 }
 
 type handler struct {

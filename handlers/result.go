@@ -13,15 +13,20 @@ import (
 // resultJSON is a snapshot for programs. Votes are absent while they are
 // hidden; then hidden says why.
 type resultJSON struct {
-	ID          string                        `json:"id"`
-	Page        string                        `json:"page"`
-	Title       string                        `json:"title"`
-	Language    string                        `json:"language"`
-	Kind        participation.Kind            `json:"kind"`
-	Phase       participation.Phase           `json:"phase"`
-	OpensAt     time.Time                     `json:"opensAt"`
-	ClosesAt    time.Time                     `json:"closesAt"`
-	ClosedAt    *time.Time                    `json:"closedAt,omitempty"`
+	ID       string              `json:"id"`
+	Page     string              `json:"page"`
+	Title    string              `json:"title"`
+	Language string              `json:"language"`
+	Kind     participation.Kind  `json:"kind"`
+	Phase    participation.Phase `json:"phase"`
+	OpensAt  time.Time           `json:"opensAt"`
+	ClosesAt time.Time           `json:"closesAt"`
+	ClosedAt *time.Time          `json:"closedAt,omitempty"`
+	// AcceptsUntil is when votes stop counting where an outage moved that.
+	AcceptsUntil *time.Time     `json:"acceptsUntil,omitempty"`
+	Incidents    []incidentJSON `json:"incidents,omitempty"`
+	// Doubt is under-review or being-checked; absent if the numbers stand.
+	Doubt       string                        `json:"doubt,omitempty"`
 	RuleVersion string                        `json:"ruleVersion"`
 	BatchSize   int                           `json:"batchSize"`
 	Version     int                           `json:"version"`
@@ -58,14 +63,26 @@ func (h *handler) result(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set("Cache-Control", "no-cache")
-	if h.unchanged(c, fmt.Sprintf("%d-%s-%s", r.Version, con.Language, con.Phase)) {
+	incidents, err := h.Service.Incidents(ctx, con.Number)
+	if err != nil {
+		return err
+	}
+	doubt := h.doubt(con)
+	if h.unchanged(c, fmt.Sprintf("%d-%s-%s-%d-%s", r.Version, con.Language, con.Phase, len(incidents), doubt)) {
 		return c.NoContent(http.StatusNotModified)
 	}
 	j := resultJSON{
 		ID: h.URLs.Object(con.ID), Page: h.URLs.Page(con.Slug), Title: con.Title, Language: con.Language,
 		Kind: con.Kind, Phase: con.Phase, OpensAt: con.OpensAt.UTC(), ClosesAt: con.ClosesAt.UTC(),
 		RuleVersion: con.Terms.RuleVersion, BatchSize: con.Terms.BatchSize, Version: r.Version, Final: r.Final,
-		Turnout: r.Turnout, Replies: r.Replies, Likes: r.Likes, Boosts: r.Boosts, NotCounted: r.Refused,
+		Turnout: r.Turnout, Replies: r.Replies, Likes: r.Likes, Boosts: r.Boosts, NotCounted: r.Refused, Doubt: doubt,
+	}
+	if !con.ExtendedUntil.IsZero() {
+		at := con.Deadline().UTC()
+		j.AcceptsUntil = &at
+	}
+	for _, i := range incidents {
+		j.Incidents = append(j.Incidents, incidentJSON{i.Kind, i.Began.UTC(), i.Ended.UTC()})
 	}
 	if !con.ClosedAt.IsZero() {
 		at := con.ClosedAt.UTC()

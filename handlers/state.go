@@ -18,6 +18,7 @@ const (
 	stateClosed    = "closed"
 	stateWithdrawn = "withdrawn"
 	stateReview    = "review"
+	stateChecking  = "checking" // closed, and counted once more after a start
 )
 
 func (h *handler) state(c participation.Consultation, r participation.Result) string {
@@ -25,10 +26,12 @@ func (h *handler) state(c participation.Consultation, r participation.Result) st
 	switch {
 	case c.Phase == participation.Withdrawn:
 		return stateWithdrawn
-	case h.UnderReview != nil && h.UnderReview(c.ID):
+	case h.doubt(c) == "under-review":
 		return stateReview
 	case c.Phase == participation.Scheduled:
 		return stateScheduled
+	case c.Phase == participation.Closed && r.Final && h.doubt(c) == "being-checked":
+		return stateChecking
 	case c.Phase == participation.Closed && r.Final:
 		return stateClosed
 	case c.Phase == participation.Closed || now.After(c.Deadline()):

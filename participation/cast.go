@@ -9,7 +9,8 @@ import (
 
 // CastVote counts a vote, or says why not. When it returns without error the
 // outcome is on disk. Retransmissions change nothing: a vote object that is
-// known already is Repeated and leaves no trace.
+// known already is Repeated and leaves no trace. One that may be late or not,
+// because the node has just stood still or its clock stepped, is ErrUnsure.
 //
 // A draft is ErrNotFound, like what never was.
 //
@@ -91,6 +92,11 @@ func (s *Service) castMark(tx Tx, c Consultation, secret *Secret, b *Ballot, v V
 		return Repeated, nil
 	}
 	outcome := c.admits(v)
+	if outcome == Late {
+		if _, err := s.over(tx, c, v.ReceivedAt); err != nil {
+			return "", err
+		}
+	}
 	if outcome == Counted {
 		buried, err := tx.Buried(s.grave(v.Actor, m.Object), s.grave(v.Actor, v.Actor))
 		if err != nil {
@@ -165,8 +171,9 @@ func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object stri
 		if c, err = tx.Consultation(c.ID); err != nil {
 			return false, err
 		}
-		if ballot.Marks[i].Revoked || c.Phase != Open || s.now().After(c.Deadline()) {
-			return true, nil // after closing the count stands
+		over, err := s.over(tx, c, s.now())
+		if err != nil || over || ballot.Marks[i].Revoked {
+			return true, err // after closing the count stands
 		}
 		if ballot.revoke(i); ballot.Choices == 0 {
 			if err := tx.Refuse(c.Number, Withdrawals); err != nil {
@@ -227,7 +234,11 @@ func (s *Service) forgetBallot(tx Tx, id, actor string) error {
 	if err != nil || len(ballot.Marks) == 0 {
 		return err
 	}
-	if c.Phase == Open && !s.now().After(c.Deadline()) && ballot.Choices != 0 {
+	over, err := s.over(tx, c, s.now())
+	if err != nil {
+		return err
+	}
+	if !over && ballot.Choices != 0 {
 		for i := range ballot.Marks {
 			ballot.revoke(i)
 		}
@@ -250,7 +261,7 @@ func (s *Service) VoterInboxes(ctx context.Context, c Consultation) ([]string, e
 	}
 	seen := map[string]bool{}
 	var inboxes []string
-	err = s.Ballots(ctx, c.Number, func(voter Pseudonym, sealed []byte) error {
+	err = s.Ballots(ctx, c.Number, func(voter Pseudonym, _ bool, sealed []byte) error {
 		b, err := secret.openBallot(voter, sealed)
 		if err != nil {
 			return err

@@ -121,10 +121,21 @@ type Consultation struct {
 	OpenedAt time.Time // when it did open; zero before
 	ClosedAt time.Time // when counting stopped: ClosesAt, or the early close; zero before
 	Reason   string    // public reason of an early close or a withdrawal
+	// ExtendedUntil is when votes stop counting after an outage; zero if none
+	// moved the deadline.
+	ExtendedUntil time.Time
 }
 
 // Deadline is the last moment at which a received vote counts.
-func (c Consultation) Deadline() time.Time { return c.ClosesAt.Add(c.Terms.Grace) }
+func (c Consultation) Deadline() time.Time {
+	if c.ExtendedUntil.After(c.planned()) {
+		return c.ExtendedUntil
+	}
+	return c.planned()
+}
+
+// planned is the deadline if no outage moves it.
+func (c Consultation) planned() time.Time { return c.ClosesAt.Add(c.Terms.Grace) }
 
 // CountsVisible tells whether counts per option may be shown at all: after
 // closing, or before if the consultation says so.

@@ -123,7 +123,7 @@ func (s *Service) tally(ctx context.Context, c Consultation) (counts []int, ball
 		return nil, 0, err
 	}
 	counts = make([]int, len(c.Options))
-	err = s.Ballots(ctx, c.Number, func(voter Pseudonym, sealed []byte) error {
+	err = s.Ballots(ctx, c.Number, func(voter Pseudonym, _ bool, sealed []byte) error {
 		b, err := secret.openBallot(voter, sealed)
 		if err != nil {
 			return err
@@ -145,23 +145,12 @@ func (s *Service) tally(ctx context.Context, c Consultation) (counts []int, ball
 }
 
 // Recount adds up the ballots anew and tells whether the newest snapshot shows
-// the same. It changes nothing. Snapshots that hide their counts are compared
-// by turnout, and a later ballot than the snapshot is no difference.
+// the same, if it is final. It changes nothing.
 func (s *Service) Recount(ctx context.Context, c Consultation) (Result, bool, error) {
-	r, err := s.Result(ctx, c.ID)
-	if err != nil || !c.Kind.HasOptions() {
+	if !c.Kind.HasOptions() {
+		r, err := s.Result(ctx, c.ID)
 		return r, true, err
 	}
-	counts, ballots, err := s.tally(ctx, c)
-	if err != nil {
-		return r, false, fmt.Errorf("recount %s: %w", c.Slug, err)
-	}
-	if !r.Final {
-		return r, true, nil
-	}
-	same := ballots == r.Turnout && len(counts) == len(r.Counts)
-	for i := range counts {
-		same = same && counts[i] == r.Counts[i]
-	}
-	return r, same, nil
+	a, err := s.Audit(ctx, c)
+	return a.Result, a.Unreadable == 0 && a.Agrees(), err
 }

@@ -15,6 +15,8 @@ const (
 	ConsultationCounted   EventType = "consultation-counted"
 	ConsultationClosed    EventType = "consultation-closed"
 	ConsultationWithdrawn EventType = "consultation-withdrawn"
+	ConsultationExtended  EventType = "consultation-extended" // after an outage; not told to other servers
+	RollbackAccepted      EventType = "rollback-accepted"     // nor this
 	ReplyAdded            EventType = "reply-added"
 	ReplyEdited           EventType = "reply-edited"
 	ReplyDeleted          EventType = "reply-deleted"

@@ -171,7 +171,8 @@ func (s *Service) ToClose(ctx context.Context) ([]Consultation, error) {
 // Close ends the voting, counts, and publishes the final result. unverified is
 // the number of votes received in time that could never be verified. A reason
 // makes it an early close, which cannot be undone. Calling it again finishes
-// what a crash left undone.
+// what a crash left undone. Without a reason it is ErrUnsure while an outage
+// may have to move the deadline.
 func (s *Service) Close(ctx context.Context, id, reason string, unverified int) (Result, error) {
 	c, err := s.Consultation(ctx, id)
 	if err != nil {
@@ -189,6 +190,11 @@ func (s *Service) Close(ctx context.Context, id, reason string, unverified int) 
 			}
 			if reason == "" && s.now().Before(c.Deadline()) {
 				return fmt.Errorf("%w: it is open until %s", ErrPhase, c.Deadline().Format(time.RFC3339))
+			}
+			if reason == "" && c.Phase == Open {
+				if err := s.sure(tx); err != nil {
+					return err
+				}
 			}
 			if err := c.close(s.now(), reason); err != nil {
 				return err

@@ -375,7 +375,7 @@ func TestStoredBallotsLookAlike(t *testing.T) {
 	tw.vote(c, ana, "1", "A")
 	tw.vote(c, bo+"_", "1", "A", "B", "C")
 	var sizes []int
-	must(t, tw.Ballots(t.Context(), c.Number, func(_ participation.Pseudonym, sealed []byte) error {
+	must(t, tw.Ballots(t.Context(), c.Number, func(_ participation.Pseudonym, _ bool, sealed []byte) error {
 		sizes = append(sizes, len(sealed))
 		if strings.Contains(string(sealed), "m.example") {
 			t.Error("a stored ballot names its voter's server")

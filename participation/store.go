@@ -32,10 +32,15 @@ type Reader interface {
 	Blocks(ctx context.Context) ([]Block, error)
 	// Events returns up to limit events with Seq > after, in order.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
-	// Ballots calls fn for every sealed ballot of a consultation, in no
-	// meaningful order, until fn fails.
-	Ballots(ctx context.Context, number int64, fn func(Pseudonym, []byte) error) error
+	// Ballots calls fn for every sealed ballot of a consultation, in the order
+	// of their pseudonyms, until fn fails. counted is what SaveBallot was told;
+	// the bytes are fn's only while it runs.
+	Ballots(ctx context.Context, number int64, fn func(voter Pseudonym, counted bool, sealed []byte) error) error
 	Tallies(ctx context.Context, c Consultation) (Tallies, error)
+	LastBeat(ctx context.Context) (Beat, error)
+	// Incidents lists those that affected a consultation, by its number, or all
+	// for 0; oldest first.
+	Incidents(ctx context.Context, number int64) ([]Incident, error)
 }
 
 // Tallies are the numbers of a consultation that can be had without its key.
@@ -49,7 +54,7 @@ type Filter struct {
 	Channel string
 	Phases  []Phase
 	// DueBefore selects those whose next change by the clock lies at or before
-	// it: Scheduled by OpensAt, Open by ClosesAt+Grace.
+	// it: Scheduled by OpensAt, Open by Deadline.
 	DueBefore time.Time
 	Limit     int
 }
@@ -102,6 +107,12 @@ type Tx interface {
 	// Delete came; Buried asks for either of two. The keys are opaque digests.
 	Tombstone(key Pseudonym, at time.Time) error
 	Buried(a, b Pseudonym) (bool, error)
+
+	Beat() (Beat, error)
+	SaveBeat(Beat) error // its Database never changes
+	// SaveIncident keeps an incident, with the numbers of the consultations that
+	// it affected, and returns its own number.
+	SaveIncident(i Incident, affected []int64) (number int64, err error)
 
 	// Record appends to the event log and returns its number.
 	Record(Event) (seq int64, err error)

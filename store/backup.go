@@ -45,18 +45,39 @@ func vacuumInto(ctx context.Context, db *sql.DB, path string) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-// Check looks for damage: SQLite's integrity_check and foreign_key_check, and
-// whether of all deliveries to one inbox about one object exactly one may be
-// tried. It returns a line for each problem, none if all is well.
+// Check looks for damage: SQLite's integrity_check and foreign_key_check. It
+// returns a line for each problem, none if all is well.
 func (d *DB) Check(ctx context.Context) ([]string, error) {
-	var problems []string
-	for _, check := range []struct{ text, fine string }{
+	return d.check(ctx, []examination{
 		{`PRAGMA integrity_check`, "ok"},
 		{`SELECT 'row ' || coalesce(rowid, '') || ' of ' || "table" || ' names no row of ' || parent
 			FROM pragma_foreign_key_check`, ""},
+	})
+}
+
+// CheckDeliveries looks whether what is to be sent holds together: the log was
+// published no further than it goes, no two activities have one id, every
+// delivery has its activity, and of those to one inbox about one object exactly
+// one may be tried. It returns a line for each problem.
+func (d *DB) CheckDeliveries(ctx context.Context) ([]string, error) {
+	return d.check(ctx, []examination{
+		{`SELECT 'the log was published up to ' || seq || ' and ends before'
+			FROM cursor WHERE seq > coalesce((SELECT max(seq) FROM event), 0)`, ""},
+		{`SELECT count(*) || ' activities have the id ' || id FROM activity GROUP BY id HAVING count(*) > 1`, ""},
+		{`SELECT 'delivery ' || id || ' is of activity ' || activity || ', which is not there'
+			FROM delivery WHERE activity NOT IN (SELECT seq FROM activity)`, ""},
 		{`SELECT count(next) || ' deliveries to ' || inbox || ' about ' || object || ' may be tried, want 1'
 			FROM delivery GROUP BY inbox, object HAVING count(next) <> 1`, ""},
-	} {
+	})
+}
+
+// examination is a query that gives a line for each problem, and the line that
+// is none.
+type examination struct{ text, fine string }
+
+func (d *DB) check(ctx context.Context, examinations []examination) ([]string, error) {
+	var problems []string
+	for _, check := range examinations {
 		lines, err := d.lines(ctx, check.text)
 		if err != nil {
 			return problems, fmt.Errorf("check: %w", translate(err))
@@ -89,7 +110,8 @@ func (d *DB) lines(ctx context.Context, query string) ([]string, error) {
 
 // Fingerprint tells the content of every table: the number of its rows and
 // their SHA-256 in the order of its key, as "3 9f86…". Two databases with the
-// same content have the same fingerprint, however they came to it.
+// same content have the same fingerprint, however they came to it. The beat,
+// which time alone changes, is left out.
 func (d *DB) Fingerprint(ctx context.Context) (map[string]string, error) {
 	snapshot, err := d.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -98,7 +120,7 @@ func (d *DB) Fingerprint(ctx context.Context) (map[string]string, error) {
 	defer snapshot.Rollback()
 	rows, err := snapshot.QueryContext(ctx, `SELECT s.name,
 		(SELECT group_concat('"' || name || '"') FROM (SELECT name FROM pragma_table_info(s.name) WHERE pk > 0 ORDER BY pk))
-		FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND s.name <> 'goose_db_version'`)
+		FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND s.name NOT IN ('goose_db_version', 'beat')`)
 	if err != nil {
 		return nil, fmt.Errorf("fingerprint: %w", translate(err))
 	}

@@ -27,7 +27,7 @@ func prepareBallots(p *preparer) ballotStatements {
 		get: p.write(`SELECT sealed FROM ballot WHERE consultation = ? AND voter = ?`),
 		save: p.write(`INSERT INTO ballot (consultation, voter, counted, sealed) VALUES (?, ?, ?, ?)
 			ON CONFLICT (consultation, voter) DO UPDATE SET counted = excluded.counted, sealed = excluded.sealed`),
-		all: p.read(`SELECT voter, sealed FROM ballot WHERE consultation = ?`),
+		all: p.read(`SELECT voter, counted, sealed FROM ballot WHERE consultation = ? ORDER BY voter`),
 
 		refuse: p.write(`INSERT INTO refused (consultation, reason, n) VALUES (?, ?, 1)
 			ON CONFLICT (consultation, reason) DO UPDATE SET n = n + 1`),
@@ -42,16 +42,17 @@ func prepareBallots(p *preparer) ballotStatements {
 	}
 }
 
-// Ballots implements participation.Reader. They come in the order of their
-// pseudonyms. fn may keep the bytes.
-func (d *DB) Ballots(ctx context.Context, number int64, fn func(participation.Pseudonym, []byte) error) error {
+// Ballots implements participation.Reader.
+func (d *DB) Ballots(ctx context.Context, number int64, fn func(participation.Pseudonym, bool, []byte) error) error {
+	var voter participation.Pseudonym
+	var counted bool
+	var sealed sql.RawBytes
+	into := []any{digest{(*[16]byte)(&voter)}, &counted, &sealed}
 	return each(ctx, d.ballots.all, func(row scanner) error {
-		var voter participation.Pseudonym
-		var sealed []byte
-		if err := row(digest{(*[16]byte)(&voter)}, &sealed); err != nil {
+		if err := row(into...); err != nil {
 			return fmt.Errorf("read ballot: %w", err)
 		}
-		return fn(voter, sealed)
+		return fn(voter, counted, sealed)
 	}, number)
 }
 

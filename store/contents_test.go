@@ -120,12 +120,18 @@ func TestBallots(t *testing.T) {
 		return errors.Join(err, tx.Refuse(c.Number, participation.Late), tx.Refuse(c.Number, participation.Late))
 	})
 	seen := map[participation.Pseudonym]string{}
-	if err := db.Ballots(t.Context(), c.Number, func(p participation.Pseudonym, b []byte) error { seen[p] = string(b); return nil }); err != nil {
+	if err := db.Ballots(t.Context(), c.Number, func(p participation.Pseudonym, counted bool, b []byte) error {
+		if !counted {
+			t.Error("the ballot is not marked as counted")
+		}
+		seen[p] = string(b)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "ballots", seen, map[participation.Pseudonym]string{voter: string(sealed(2))})
 	stop := errors.New("stop")
-	if err := db.Ballots(t.Context(), c.Number, func(participation.Pseudonym, []byte) error { return stop }); !errors.Is(err, stop) {
+	if err := db.Ballots(t.Context(), c.Number, func(participation.Pseudonym, bool, []byte) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("a failing fn: %v", err)
 	}
 	want := participation.Tallies{Ballots: 1, Refused: map[participation.Outcome]int{participation.Late: 2}}

@@ -173,6 +173,7 @@ type prepared struct {
 	replies       replyStatements
 	moderation    moderationStatements
 	events        eventStatements
+	beats         beatStatements
 	peers         peerStatements
 	followers     followerStatements
 	deliveries    deliveryStatements
@@ -189,6 +190,7 @@ func prepareAll(p *preparer) prepared {
 		replies:       prepareReplies(p),
 		moderation:    prepareModeration(p),
 		events:        prepareEvents(p),
+		beats:         prepareBeats(p),
 		peers:         preparePeers(p),
 		followers:     prepareFollowers(p),
 		deliveries:    prepareDeliveries(p),

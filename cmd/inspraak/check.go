@@ -17,7 +17,7 @@ import (
 // checkCommand examines a node, running or not. It changes nothing but what
 // opening the database changes.
 type checkCommand struct {
-	DB   bool `name:"db" help:"Only the database, and a recount of what has closed."`
+	DB   bool `name:"db" help:"Only the database: damage, and whether ballots, counts and results agree."`
 	JSON bool `help:"As JSON."`
 }
 
@@ -82,7 +82,7 @@ func (c checkCommand) examine(a *app, f *findings) error {
 		return nil
 	}
 	defer o.Close()
-	if err := o.checkDatabase(a, f); err != nil || c.DB {
+	if err := o.checkInvariants(a, f); err != nil || c.DB {
 		return err
 	}
 	if err := o.checkClock(a, f); err != nil {
@@ -122,38 +122,6 @@ func checkDisk(cfg Config, f *findings) {
 	default:
 		f.ok("disk", "%d MiB free", free/mebibyte)
 	}
-}
-
-// checkDatabase looks for damage, and counts anew whatever has closed.
-func (o *office) checkDatabase(a *app, f *findings) error {
-	problems, err := o.db.Check(a.ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range problems {
-		f.bad("database", "%s; stop the node and restore the last backup", p)
-	}
-	if len(problems) == 0 {
-		f.ok("database", "%s is sound", o.Database())
-	}
-	closed, err := o.Consultations(a.ctx, participation.Filter{Phases: []participation.Phase{participation.Closed}})
-	if err != nil {
-		return err
-	}
-	for _, c := range closed {
-		r, same, err := o.Recount(a.ctx, c)
-		switch {
-		case errors.Is(err, participation.ErrSealed):
-			f.warn("recount", "%s cannot be counted again: its key is not here", c.Slug)
-		case err != nil:
-			f.bad("recount", "%s: %v", c.Slug, err)
-		case !same:
-			f.bad("recount", "%s: the ballots do not add up to the published result (version %d); keep database and backups as they are and have it looked into", c.Slug, r.Version)
-		default:
-			f.ok("recount", "%s: %d ballots, as published", c.Slug, r.Turnout)
-		}
-	}
-	return nil
 }
 
 // checkClock holds the clock against the newest event: it must not have gone

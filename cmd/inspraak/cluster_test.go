@@ -39,7 +39,25 @@ func (c *cluster) clock() time.Time {
 	return c.now
 }
 
+// wait lets time pass in which every node lives: its signs of life are kept.
 func (c *cluster) wait(d time.Duration) {
+	c.t.Helper()
+	c.jump(d)
+	for _, n := range c.nodes {
+		c.must(n.DB.Update(c.t.Context(), func(tx participation.Tx) error {
+			b, err := tx.Beat()
+			if err != nil {
+				return err
+			}
+			b.At = c.clock()
+			return tx.SaveBeat(b)
+		}))
+	}
+}
+
+// jump moves the clock while no node shows a sign of life: an outage, or a
+// clock that is set.
+func (c *cluster) jump(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)

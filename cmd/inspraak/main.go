@@ -46,15 +46,17 @@ type commands struct {
 }
 
 // serveCommand runs the node.
-type serveCommand struct{}
+type serveCommand struct {
+	AcceptRollback bool `help:"Go on with a database older than, or other than, the one that the node last ran with."`
+}
 
 // Run serves until interrupted.
-func (serveCommand) Run(a *app) error {
+func (s serveCommand) Run(a *app) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
-	return runServe(a.ctx, cfg, cfg.Log.logger(os.Stderr))
+	return runServe(a.ctx, cfg, s.AcceptRollback, cfg.Log.logger(os.Stderr))
 }
 
 // demoCommand runs a throw-away node.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,10 +32,14 @@ type Node struct {
 	DB         *store.DB
 	Keys       *store.Keys
 
-	config Config
-	client *activitypub.Client
-	log    *slog.Logger
-	wake   chan struct{} // there may be something to deliver
+	config         Config
+	client         *activitypub.Client
+	log            *slog.Logger
+	now            func() time.Time
+	acceptRollback bool
+	wake           chan struct{} // there may be something to deliver
+	beating        sync.Mutex
+	recounts       recounts
 }
 
 // Surroundings are what a Node takes from outside: the clock, and for tests
@@ -44,11 +49,14 @@ type Surroundings struct {
 	Now       func() time.Time
 	Transport http.RoundTripper // nil: the guarded client on the real network
 	RootCAs   *x509.CertPool    // nil: the certificate authorities of the system
+	// AcceptRollback lets Run begin with a database that is older than what the
+	// node has run with, or another.
+	AcceptRollback bool
 }
 
 // OpenNode opens what `init` has made. It starts no job and listens nowhere.
 func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error) {
-	n := &Node{config: c, log: s.Log, wake: make(chan struct{}, 1)}
+	n := &Node{config: c, log: s.Log, now: s.Now, acceptRollback: s.AcceptRollback, wake: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -87,14 +95,15 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 		Service: n.Service, Doors: n.Federation, URLs: c.URLs, Site: site, Log: s.Log, Now: s.Now,
 		Name: c.Name, About: about, OtherWays: other, Contact: c.Contact,
 		TrustedProxies: c.TrustedProxies, MediaDir: c.Media, RequestsPerSecond: c.RequestsPerSec,
-		UnderReview: n.underReview,
+		BeingChecked: n.recounts.isPending,
+		UnderReview:  func(id string) bool { return n.sealed(id) || n.recounts.isWrong(id) },
 	})
 	return n, nil
 }
 
-// underReview tells whether a consultation cannot be counted for lack of its
-// key, as after a restore without it.
-func (n *Node) underReview(consultation string) bool {
+// sealed tells whether a consultation cannot be counted for lack of its key, as
+// after a restore without it.
+func (n *Node) sealed(consultation string) bool {
 	_, err := n.Keys.Secret(consultation)
 	return errors.Is(err, participation.ErrSealed)
 }
@@ -128,9 +137,12 @@ const stopGrace = 5 * time.Second
 
 // Run listens and runs the jobs until ctx ends, then stops in order: no new
 // requests, those under way are answered within stopGrace, jobs end, nothing
-// acknowledged is lost. It logs what a job could not do and lets it try again; only a listener
-// that fails ends the node.
+// acknowledged is lost. It logs what a job could not do and lets it try again;
+// only the wrong database or a listener that fails ends the node.
 func (n *Node) Run(ctx context.Context) error {
+	if err := n.begin(ctx); err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.config.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w (is another program using it?)", n.config.Listen, err)
@@ -157,7 +169,11 @@ func (n *Node) Run(ctx context.Context) error {
 		group.Go(func() error { n.repeat(ctx, job); return nil })
 	}
 	group.Go(func() error { return n.Federation.RunDelivery(ctx, n.wake) })
-	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+	err = group.Wait()
+	if _, late := n.heartbeat(context.WithoutCancel(ctx)); late != nil {
+		n.log.Error("no last sign of life could be kept", "error", late)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
@@ -172,7 +188,9 @@ type job struct {
 
 func (n *Node) jobs() []job {
 	return []job{
+		{"heartbeat", beatEvery, n.heartbeat},
 		{"clock", time.Second, n.moveClock},
+		{"recount", time.Second, n.recount},
 		{"publish", 500 * time.Millisecond, n.publish},
 		{"waiting room", 15 * time.Second, func(ctx context.Context) (bool, error) {
 			settled, err := n.Federation.RetryWaiting(ctx)
@@ -198,6 +216,9 @@ func (n *Node) repeat(ctx context.Context, j job) {
 
 // moveClock opens what is due, closes what is due, and counts what has changed.
 func (n *Node) moveClock(ctx context.Context) (worked bool, err error) {
+	if err := n.catchUp(ctx); err != nil {
+		return false, err
+	}
 	opened, err := n.Service.OpenDue(ctx)
 	if err != nil {
 		return false, err
@@ -209,7 +230,7 @@ func (n *Node) moveClock(ctx context.Context) (worked bool, err error) {
 	var failed error
 	closed := 0
 	for _, c := range due {
-		if c.Kind.HasOptions() && n.underReview(c.ID) {
+		if c.Kind.HasOptions() && n.sealed(c.ID) {
 			continue // the page and `check` say so; it closes when its key is back
 		}
 		closed++
@@ -271,12 +292,12 @@ func paceGC() {
 }
 
 // runServe runs the node of a configuration until ctx ends.
-func runServe(ctx context.Context, c Config, log *slog.Logger) error {
+func runServe(ctx context.Context, c Config, acceptRollback bool, log *slog.Logger) error {
 	paceGC()
 	if c.Loopback {
 		log.Warn("loopback is on: plain HTTP and loopback peers are accepted. Never do this on a server that others reach.")
 	}
-	n, err := OpenNode(ctx, c, Surroundings{Log: log, Now: time.Now})
+	n, err := OpenNode(ctx, c, Surroundings{Log: log, Now: time.Now, AcceptRollback: acceptRollback})
 	if err != nil {
 		return err
 	}

@@ -33,10 +33,11 @@ CREATE TABLE consultation (
     zone      TEXT NOT NULL,                      -- IANA zone
     opens_at  INTEGER NOT NULL,
     closes_at INTEGER NOT NULL,
-    deadline  INTEGER NOT NULL,                   -- closes_at plus the grace of the terms
+    deadline  INTEGER NOT NULL,                   -- closes_at plus the grace of the terms, or extended
     opened_at INTEGER NOT NULL,
     closed_at INTEGER NOT NULL,
-    reason    TEXT NOT NULL                       -- of an early close or a withdrawal
+    reason    TEXT NOT NULL,                      -- of an early close or a withdrawal
+    extended  INTEGER NOT NULL                    -- votes count until then, after an outage
 ) STRICT;
 
 CREATE INDEX consultation_channel ON consultation (channel);
@@ -170,6 +171,30 @@ CREATE TABLE event (
     subject      TEXT NOT NULL,
     reason       TEXT NOT NULL
 ) STRICT;
+
+-- The node's last sign of life, and the name by which the database knows itself.
+CREATE TABLE beat (
+    one      INTEGER PRIMARY KEY CHECK (one = 1),
+    database TEXT NOT NULL,
+    n        INTEGER NOT NULL,
+    at       INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO beat VALUES (1, lower(hex(randomblob(16))), 0, 0);
+
+-- When votes may not have come through, and which consultations that concerned.
+CREATE TABLE incident (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind   TEXT NOT NULL CHECK (kind IN ('outage', 'rollback')),
+    began  INTEGER NOT NULL,
+    ended  INTEGER NOT NULL CHECK (ended >= began)
+) STRICT;
+
+CREATE TABLE affected (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    incident     INTEGER NOT NULL REFERENCES incident (number),
+    PRIMARY KEY (consultation, incident)
+) STRICT, WITHOUT ROWID;
 
 -- How far the log has been published.
 CREATE TABLE cursor (
