@@ -222,7 +222,8 @@ func (p *peers) allowed(keyID, host, source string) error {
 
 // note books the outcome of a fetch. Permanent failures are remembered with
 // doubling, and charged to who asked: made-up key ids must not use up an honest
-// server's budget. Failures to reach a server are charged to it as well.
+// server's budget. Failures to reach a server are charged to it as well. A
+// failure of our own, such as a full disk, is nobody's fault.
 func (p *peers) note(keyID, host, source string, err error) {
 	p.f.counters.fetch(err)
 	now := p.f.Now()
@@ -231,6 +232,9 @@ func (p *peers) note(keyID, host, source string, err error) {
 	url := withoutFragment(keyID)
 	if err == nil {
 		delete(p.refusals, url)
+		return
+	}
+	if !errors.Is(err, errUnreachable) && !errors.Is(err, errGone) && !errors.Is(err, errNoKey) {
 		return
 	}
 	sweep(p.budgets, func(b budget) bool { return now.Sub(b.minute) > time.Minute })
