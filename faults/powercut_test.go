@@ -59,7 +59,6 @@ type recording struct {
 	moments                                  []moment
 	database                                 string
 	before                                   []byte
-	number                                   int64 // of the poll in the database
 	voters                                   map[string]participation.Pseudonym
 	ballots                                  map[participation.Pseudonym][]byte // at the end
 	writes, syncs, checkpoints, acknowledged int
@@ -257,11 +256,11 @@ func (r *recording) judge(dir string, i image) (lost int, err error) {
 	return max(0, lost-left.waiting), nil
 }
 
-// Content is what a database of one poll holds.
+// Content is what a database holds of votes. No voter has the same pseudonym in
+// two polls.
 type content struct {
-	number  int64
-	waiting int                                // votes whose senders' keys could not be had yet
 	ballots map[participation.Pseudonym][]byte // sealed
+	waiting int                                // votes whose senders' keys could not be had yet
 }
 
 // contentOf opens a database as the program does, demands that it is sound, and
