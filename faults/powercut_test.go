@@ -259,7 +259,7 @@ func (r *recording) judge(dir string, i image) (lost int, err error) {
 // Content is what a database holds of votes. No voter has the same pseudonym in
 // two polls.
 type content struct {
-	ballots map[participation.Pseudonym][]byte // sealed
+	ballots map[participation.Pseudonym][]byte // what counts, sealed
 	waiting int                                // votes whose senders' keys could not be had yet
 }
 
@@ -282,8 +282,10 @@ func contentOf(path string) (c content, err error) {
 	}
 	c.ballots = map[participation.Pseudonym][]byte{}
 	for _, p := range polls {
-		if err := db.Ballots(ctx, p.Number, func(voter participation.Pseudonym, sealed []byte) error {
-			c.ballots[voter] = sealed
+		if err := db.Ballots(ctx, p.Number, func(voter participation.Pseudonym, counted bool, sealed []byte) error {
+			if counted {
+				c.ballots[voter] = sealed
+			}
 			return nil
 		}); err != nil {
 			return c, err
