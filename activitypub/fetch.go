@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"syscall"
 
 	"inspraak/activitypub/as2"
 	"inspraak/activitypub/signature"
 )
 
 // get fetches one ActivityStreams document, signed by the instance actor, and
-// sorts failures into those worth waiting for and those that are not.
+// sorts failures into those worth waiting for (errUnreachable), those that are
+// not (errNoKey, errGone), and trouble of ours, which is none of these.
 func (f *Federation) get(ctx context.Context, address string) (*as2.Document, error) {
 	if _, err := f.hostOf(address); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoKey, err)
@@ -21,6 +23,9 @@ func (f *Federation) get(ctx context.Context, address string) (*as2.Document, er
 	}
 	answer, err := f.Client.Get(ctx, address, acceptActivity, f.signer(InstanceKey, nil, signature.Cavage))
 	if err != nil {
+		if ourTrouble(err) {
+			return nil, fmt.Errorf("fetch %s: %w", address, err)
+		}
 		if worthWaiting(err) {
 			return nil, fmt.Errorf("fetch %s: %w: %w", address, errUnreachable, err)
 		}
@@ -49,6 +54,17 @@ func (f *Federation) get(ctx context.Context, address string) (*as2.Document, er
 }
 
 const acceptActivity = `application/activity+json, application/ld+json; profile="https://www.w3.org/ns/activitystreams"`
+
+// ourTrouble tells whether a request failed on this machine: a key that cannot
+// be read, no file descriptor or port left. It says nothing about the peer.
+func ourTrouble(err error) bool {
+	for _, ours := range []error{errSign, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+		if errors.Is(err, ours) {
+			return true
+		}
+	}
+	return false
+}
 
 func worthWaiting(err error) bool {
 	var fetch *FetchError

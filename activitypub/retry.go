@@ -35,7 +35,7 @@ func judgeAnswer(answer *Response, err error) verdict {
 	if err != nil {
 		var failed *FetchError
 		switch {
-		case errors.Is(err, errSign):
+		case ourTrouble(err):
 			return ours
 		case errors.As(err, &failed) && !failed.Temporary():
 			return refused

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"inspraak/activitypub"
@@ -146,6 +147,11 @@ func (n *Node) Run(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.config.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w (is another program using it?)", n.config.Listen, err)
+	}
+	if open, err := descriptors(); err == nil {
+		// The rest is for the database and for what goes out. Who comes when all
+		// are taken waits for the system to accept.
+		listener = netutil.LimitListener(listener, int(min(open, 1<<20)/2))
 	}
 	server := handlers.Server(n.Handler)
 	group, ctx := errgroup.WithContext(ctx)
