@@ -37,7 +37,7 @@ func (f *Federation) create(ctx context.Context, m message, a *as2.Activity) err
 		}
 		if votes[id] == nil {
 			votes[id] = &participation.Vote{Consultation: id, Actor: a.Actor, Host: m.host,
-				Inbox: inboxOf(m.signer), ReceivedAt: m.received}
+				Inbox: inboxOf(m.signer), ReceivedAt: m.received, AccountSince: m.signer.Published, Crowd: m.signer.Crowd}
 			order = append(order, id)
 		}
 		votes[id].Marks = append(votes[id].Marks, participation.Mark{Object: o.ID, Name: o.Name})
@@ -306,6 +306,9 @@ func (f *Federation) fetchReply(ctx context.Context, m message, id string) error
 		return refuse(http.StatusForbidden, "the object is ours")
 	}
 	if err := f.peers.allowed(id, host, m.source); err != nil {
+		return ignoreUnreachable(err)
+	}
+	if err := f.peers.welcome(ctx, host); err != nil {
 		return ignoreUnreachable(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*keyPatience)

@@ -158,7 +158,9 @@ func (f *Federation) authenticate(ctx context.Context, m *message) error {
 	if err != nil {
 		return refuse(http.StatusUnauthorized, "%v", err)
 	}
-	m.signer = s.peer
+	if m.signer, err = f.peers.verified(ctx, m.signed.KeyID, s); err != nil {
+		return err
+	}
 	return f.peers.shown(ctx, m.host, m.signed.Form)
 }
 

@@ -39,8 +39,9 @@ var (
 
 // A signer is a public key and the actor that owns it.
 type signer struct {
-	key  crypto.PublicKey
-	peer Peer
+	key    crypto.PublicKey
+	peer   Peer
+	stored bool // the actor is in the store as it is here
 }
 
 // peers knows remote actors and their keys: memory, store, or one guarded
@@ -48,6 +49,7 @@ type signer struct {
 type peers struct {
 	f       *Federation
 	flights singleflight.Group
+	crowd   crowd
 
 	mu       sync.Mutex
 	young    map[string]signer // two generations: old is what young was, once full
@@ -70,8 +72,8 @@ type budget struct {
 }
 
 func newPeers(f *Federation) *peers {
-	return &peers{f: f, young: map[string]signer{}, old: map[string]signer{}, refusals: map[string]refusal{},
-		renewed: map[string]time.Time{}, budgets: map[string]budget{}, rfc9421: map[string]bool{}}
+	return &peers{f: f, crowd: crowd{hours: map[string]*domainHour{}}, young: map[string]signer{}, old: map[string]signer{},
+		refusals: map[string]refusal{}, renewed: map[string]time.Time{}, budgets: map[string]budget{}, rfc9421: map[string]bool{}}
 }
 
 // bySignature returns the signer that a key id names, from memory or store, or
@@ -82,7 +84,7 @@ func (p *peers) bySignature(ctx context.Context, keyID, source string) (s signer
 	}
 	peer, err := p.f.Store.PeerByKey(ctx, keyID)
 	if err == nil && !peer.Gone {
-		if s, err = p.remember(keyID, peer); err == nil {
+		if s, err = p.remember(keyID, peer, true); err == nil {
 			return s, true, nil
 		}
 	} else if err != nil && !errors.Is(err, participation.ErrNotFound) {
@@ -122,14 +124,14 @@ func (p *peers) remembered(keyID string) (signer, bool) {
 }
 
 // remember parses the named key of a peer and keeps it in memory.
-func (p *peers) remember(keyID string, peer Peer) (signer, error) {
+func (p *peers) remember(keyID string, peer Peer, stored bool) (signer, error) {
 	i := slices.IndexFunc(peer.Keys, func(k PeerKey) bool { return k.ID == keyID })
 	if i < 0 {
 		return signer{}, fmt.Errorf("%w: %s does not list %s", errNoKey, peer.Actor, keyID)
 	}
 	var s signer
 	var err error
-	if s.peer = peer; peer.Keys[i].Multibase != "" {
+	if s.peer, s.stored = peer, stored; peer.Keys[i].Multibase != "" {
 		s.key, err = signature.ParseMultikey(peer.Keys[i].Multibase)
 	} else {
 		s.key, err = signature.ParseKey(peer.Keys[i].PEM)
@@ -177,6 +179,9 @@ func (p *peers) once(ctx context.Context, name, address, source string, fetch fu
 		return nil, fmt.Errorf("%w: %w", errNoKey, err)
 	}
 	if err := p.allowed(address, host, source); err != nil {
+		return nil, err
+	}
+	if err := p.welcome(ctx, host); err != nil {
 		return nil, err
 	}
 	flight := p.flights.DoChan(name, func() (any, error) {
@@ -280,7 +285,8 @@ func sweep[V any](m map[string]V, stale func(V) bool) {
 // fetch gets the document that a key id names, finds the actor that owns the
 // key, and insists that the actor's own document, at its own address, lists
 // the key. The document at the key id may be the actor itself (`#main-key`), a
-// stub of it (GoToSocial's …/main-key) or a bare key with an owner.
+// stub of it (GoToSocial's …/main-key) or a bare key with an owner. It stores
+// nothing: see verified.
 func (p *peers) fetch(ctx context.Context, keyID string) (signer, error) {
 	at := withoutFragment(keyID)
 	doc, err := p.f.get(ctx, at)
@@ -307,11 +313,7 @@ func (p *peers) fetch(ctx context.Context, keyID string) (signer, error) {
 	if err != nil {
 		return signer{}, err
 	}
-	s, err := p.remember(keyID, peer)
-	if err != nil {
-		return signer{}, err
-	}
-	return s, p.f.Store.SavePeer(ctx, peer)
+	return p.remember(keyID, peer, false)
 }
 
 // read turns an actor document into a Peer, if it is what stands at its own
@@ -371,7 +373,7 @@ func (p *peers) refresh(ctx context.Context, id string) (Peer, error) {
 		return Peer{}, err
 	}
 	p.forget(id)
-	return peer, p.f.Store.SavePeer(ctx, peer)
+	return p.save(ctx, peer)
 }
 
 // shown remembers that a host signs with RFC 9421, so that we may too.

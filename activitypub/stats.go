@@ -17,6 +17,7 @@ type Stats struct {
 	DeliveryStats
 	Votes     map[participation.Outcome]int64 // what became of them, repeated ones included
 	Answers   map[int]int64                   // by HTTP status of what Receive decided; only statuses it knows
+	Delayed   int64                           // times a server had to wait among new ones of its domain, see crowd
 	Waited    int64                           // requests taken into the waiting room
 	GivenUp   int64                           // of these, those whose signature could not be checked in time
 	Fetched   int64                           // documents of other servers that could be had
@@ -37,6 +38,7 @@ type counters struct {
 	votes                               map[participation.Outcome]*atomic.Int64
 	answers                             map[int]*atomic.Int64
 	waited, givenUp, fetched, unfetched atomic.Int64
+	delayed                             atomic.Int64
 }
 
 func newCounters() *counters {
@@ -86,7 +88,7 @@ func (f *Federation) Stats() Stats {
 	s := Stats{
 		DeliveryStats: f.deliverer.stats(), Unserved: f.peers.unserved(),
 		Votes: map[participation.Outcome]int64{}, Answers: map[int]int64{},
-		Waited: c.waited.Load(), GivenUp: c.givenUp.Load(), Fetched: c.fetched.Load(), Unfetched: c.unfetched.Load(),
+		Delayed: c.delayed.Load(), Waited: c.waited.Load(), GivenUp: c.givenUp.Load(), Fetched: c.fetched.Load(), Unfetched: c.unfetched.Load(),
 	}
 	for outcome, n := range c.votes {
 		s.Votes[outcome] = n.Load()

@@ -76,6 +76,7 @@ type Peer struct {
 	MovedTo     string
 	AlsoKnownAs []string
 	Published   time.Time
+	Crowd       bool // first seen among many new accounts of its domain; saving it again changes nothing
 	Keys        []PeerKey
 	FetchedAt   time.Time
 	Gone        bool // its server said 410

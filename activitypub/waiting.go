@@ -172,18 +172,20 @@ func (f *Federation) retryAll(ctx context.Context, list []Waiting) (left int, er
 }
 
 // settle removes a waiting request that was judged. It stays while its signer's
-// server cannot be reached, while the consultation's key is missing, and after
-// trouble of ours, which is no fault of the sender.
+// server cannot be reached or has to wait among other new ones of its domain,
+// while the consultation's key is missing, and after trouble of ours, which is
+// no fault of the sender.
 func (f *Federation) settle(ctx context.Context, w Waiting, judged error) (stays bool, err error) {
 	var refusal *Refusal
 	refused := errors.As(judged, &refusal) && refusal.RetryAfter == 0 && refusal.Status < 500
+	putOff := errors.Is(judged, errUnreachable) || refusal != nil && refusal.RetryAfter > 0
 	switch {
 	case judged == nil, refused, errors.Is(judged, errGone), errors.Is(judged, errSpoilt):
 		return false, f.Store.RemoveWaiting(ctx, w.ID)
-	case errors.Is(judged, errUnreachable) && f.Now().Sub(w.ReceivedAt) >= waitingTime:
+	case putOff && f.Now().Sub(w.ReceivedAt) >= waitingTime:
 		f.counters.givenUp.Add(1)
 		return false, f.Store.RemoveWaiting(ctx, w.ID)
-	case !errors.Is(judged, errUnreachable) && !errors.Is(judged, participation.ErrSealed) && !errors.Is(judged, participation.ErrUnsure):
+	case !putOff && !errors.Is(judged, participation.ErrSealed) && !errors.Is(judged, participation.ErrUnsure):
 		f.Log.ErrorContext(ctx, "a waiting request could not be judged, it will be tried again", "host", w.Host)
 	}
 	pause := lastRetry

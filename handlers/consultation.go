@@ -43,6 +43,7 @@ type consultationView struct {
 	Turnout, Pending       int
 	Replies, Likes, Boosts int
 	Refused                []refusal
+	Classes                []class // nil: too few votes to tell
 	CountedAt              time.Time
 	Version                int
 	Final                  bool
@@ -68,6 +69,8 @@ type refusal struct {
 	Reason participation.Outcome
 	N      int
 }
+
+type class struct{ Name, Votes string }
 
 type tagLink struct{ Name, URL string }
 
@@ -167,6 +170,13 @@ func (v *consultationView) addNumbers(h *handler, c participation.Consultation, 
 	}
 	v.CountedAt, v.Version, v.Final = h.local(r.At, c.Zone), r.Version, r.Final
 	v.Refused = refused(h.Site, r)
+	if r.Classes != nil {
+		words := func(r participation.Range) string {
+			how, n := r.Read()
+			return h.Site.Text(v.Page.Lang, "class."+how, "N", n)
+		}
+		v.Classes = []class{{"established", words(r.Classes.Established)}, {"unclassified", words(r.Classes.Unclassified)}}
+	}
 }
 
 // leaders are the rows with most votes: several at a tie, none without votes.

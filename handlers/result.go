@@ -38,6 +38,7 @@ type resultJSON struct {
 	Likes       int                           `json:"likes"`
 	Boosts      int                           `json:"boosts"`
 	NotCounted  map[participation.Outcome]int `json:"notCounted,omitempty"`
+	Classes     *participation.Classes        `json:"classes,omitempty"`
 	Hidden      string                        `json:"hidden,omitempty"`
 	Options     []optionJSON                  `json:"options,omitempty"`
 }
@@ -75,7 +76,7 @@ func (h *handler) result(c echo.Context) error {
 		ID: h.URLs.Object(con.ID), Page: h.URLs.Page(con.Slug), Title: con.Title, Language: con.Language,
 		Kind: con.Kind, Phase: con.Phase, OpensAt: con.OpensAt.UTC(), ClosesAt: con.ClosesAt.UTC(),
 		RuleVersion: con.Terms.RuleVersion, BatchSize: con.Terms.BatchSize, Version: r.Version, Final: r.Final,
-		Turnout: r.Turnout, Replies: r.Replies, Likes: r.Likes, Boosts: r.Boosts, NotCounted: r.Refused, Doubt: doubt,
+		Turnout: r.Turnout, Replies: r.Replies, Likes: r.Likes, Boosts: r.Boosts, NotCounted: r.Refused, Classes: r.Classes, Doubt: doubt,
 	}
 	if !con.ExtendedUntil.IsZero() {
 		at := con.Deadline().UTC()

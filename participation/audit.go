@@ -15,6 +15,8 @@ type Audit struct {
 	Ballots int    // that choose something
 	Counts  []int  // per option
 
+	Established int // of the Ballots, by class
+
 	Unreadable int // sealed ballots that the consultation's key does not open
 	Mismarked  int // counted although they choose nothing, or the other way round
 	Doubled    int // voters with more than one ballot, or with an option more often than once
@@ -59,7 +61,7 @@ func (s *Service) Audit(ctx context.Context, c Consultation) (a Audit, err error
 // add judges one ballot, in the form that sealBallot gives it, without taking
 // it apart: there may be a million.
 func (a *Audit) add(c Consultation, plain []byte, counted bool) {
-	if len(plain) < 17 || len(plain) < 17+9*int(plain[16]) {
+	if len(plain) < 18 || len(plain) < 18+9*int(plain[17]) {
 		a.Unreadable++
 		return
 	}
@@ -71,8 +73,8 @@ func (a *Audit) add(c Consultation, plain []byte, counted bool) {
 		a.Overfull++
 	}
 	var marked uint64
-	for i := range int(plain[16]) {
-		mark := plain[17+9*i]
+	for i := range int(plain[17]) {
+		mark := plain[18+9*i]
 		if mark&0x80 != 0 {
 			continue // revoked
 		}
@@ -87,6 +89,9 @@ func (a *Audit) add(c Consultation, plain []byte, counted bool) {
 	}
 	if choices != 0 {
 		a.Ballots++
+		if Class(plain[16]) == Established {
+			a.Established++
+		}
 	}
 	for i := range a.Counts {
 		a.Counts[i] += int(choices >> i & 1)
@@ -100,7 +105,8 @@ func (a Audit) Agrees() bool {
 	if !r.Final {
 		return true
 	}
-	agrees := a.Ballots == r.Turnout && len(a.Counts) == len(r.Counts)
+	agrees := a.Ballots == r.Turnout && len(a.Counts) == len(r.Counts) &&
+		r.Classes.same(classes(a.Established, a.Ballots))
 	for i := range a.Counts {
 		agrees = agrees && a.Counts[i] == r.Counts[i]
 	}

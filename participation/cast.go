@@ -50,6 +50,9 @@ func (s *Service) cast(tx Tx, c Consultation, v Vote) (Outcome, error) {
 	if ballot.Choices == 0 {
 		ballot.Actor, ballot.Inbox, ballot.ReceivedAt = v.Actor, v.Inbox, v.ReceivedAt
 	}
+	if len(ballot.Marks) == 0 {
+		ballot.Class = c.class(v)
+	}
 	before, result := ballot.Choices, Outcome("")
 	for _, m := range v.Marks {
 		outcome, err := s.castMark(tx, c, secret, &ballot, v, m)
@@ -90,9 +93,6 @@ func (s *Service) castMark(tx Tx, c Consultation, secret *Secret, b *Ballot, v V
 			return Revoked, nil
 		}
 		return Repeated, nil
-	}
-	if b.withdrew(object) {
-		return Revoked, nil
 	}
 	outcome := c.admits(v)
 	if outcome == Late {
@@ -166,8 +166,8 @@ func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object stri
 		if err != nil {
 			return false, err
 		}
-		mark := secret.mark(object)
-		if ballot.find(mark, -1) < 0 {
+		i := ballot.find(secret.mark(object), -1)
+		if i < 0 {
 			continue
 		}
 		// The phase as this transaction sees it: a close may have come between.
@@ -175,10 +175,10 @@ func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object stri
 			return false, err
 		}
 		over, err := s.over(tx, c, s.now())
-		if err != nil || over || ballot.withdrew(mark) {
+		if err != nil || over || ballot.Marks[i].Revoked {
 			return true, err // after closing the count stands
 		}
-		if ballot.withdraw(mark); ballot.Choices == 0 {
+		if ballot.revoke(i); ballot.Choices == 0 {
 			if err := tx.Refuse(c.Number, Withdrawals); err != nil {
 				return false, err
 			}

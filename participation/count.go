@@ -78,14 +78,18 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 	}
 	switch {
 	case last.Final:
-		r.Turnout, r.Counts = last.Turnout, last.Counts
+		r.Turnout, r.Counts, r.Classes = last.Turnout, last.Counts, last.Classes
 	case !c.Kind.HasOptions() || !c.CountsVisible():
 	case !r.Final && r.Turnout-(last.Turnout-last.Pending) < max(c.Terms.BatchSize, 1):
 		// Too few new ballots: showing them would tell what the last voter chose.
 		r.Counts, r.Pending = last.Counts, r.Turnout-(last.Turnout-last.Pending)
 	default:
-		if r.Counts, r.Turnout, err = s.tally(ctx, c); err != nil {
+		var established int
+		if r.Counts, r.Turnout, established, err = s.tally(ctx, c); err != nil {
 			return Result{}, err
+		}
+		if r.Final {
+			r.Classes = classes(established, r.Turnout)
 		}
 	}
 	if r.Same(last) {
@@ -116,11 +120,12 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 	})
 }
 
-// tally opens every ballot and adds up: marks per option, and ballots.
-func (s *Service) tally(ctx context.Context, c Consultation) (counts []int, ballots int, err error) {
+// tally opens every ballot and adds up: marks per option, ballots, and how many
+// of these are of established accounts.
+func (s *Service) tally(ctx context.Context, c Consultation) (counts []int, ballots, established int, err error) {
 	secret, err := s.keys.Secret(c.ID)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	counts = make([]int, len(c.Options))
 	err = s.Ballots(ctx, c.Number, func(voter Pseudonym, _ bool, sealed []byte) error {
@@ -130,6 +135,9 @@ func (s *Service) tally(ctx context.Context, c Consultation) (counts []int, ball
 		}
 		if b.Choices != 0 {
 			ballots++
+			if b.Class == Established {
+				established++
+			}
 		}
 		for i := range counts {
 			if b.Choices&(1<<i) != 0 {
@@ -139,9 +147,9 @@ func (s *Service) tally(ctx context.Context, c Consultation) (counts []int, ball
 		return nil
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("tally: %w", err)
+		return nil, 0, 0, fmt.Errorf("tally: %w", err)
 	}
-	return counts, ballots, nil
+	return counts, ballots, established, nil
 }
 
 // Recount adds up the ballots anew and tells whether the newest snapshot shows

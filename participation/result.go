@@ -15,6 +15,7 @@ type Result struct {
 	Likes        int
 	Boosts       int
 	Refused      map[Outcome]int // what was not counted, by reason
+	Classes      *Classes        // of a final count of 20 ballots or more; nil otherwise
 	Final        bool
 }
 
@@ -22,6 +23,7 @@ type Result struct {
 func (r Result) Same(o Result) bool {
 	if r.Turnout != o.Turnout || r.Pending != o.Pending || r.Replies != o.Replies ||
 		r.Likes != o.Likes || r.Boosts != o.Boosts || r.Final != o.Final ||
+		!r.Classes.same(o.Classes) ||
 		len(r.Counts) != len(o.Counts) || len(r.Refused) != len(o.Refused) {
 		return false
 	}

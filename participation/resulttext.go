@@ -10,8 +10,9 @@ import (
 // sentence and a line per option, as Markdown, in Dutch if that is the
 // consultation's language, else in English.
 func resultText(c Consultation, r Result) string {
+	dutch := strings.HasPrefix(c.Language, "nl")
 	open, closed := "The question “%s” is closed. Replies: %d.", "The poll “%s” is closed. Voters: %d."
-	if strings.HasPrefix(c.Language, "nl") {
+	if dutch {
 		open, closed = "De vraag “%s” is gesloten. Aantal reacties: %d.", "De peiling “%s” is gesloten. Aantal stemmers: %d."
 	}
 	var b strings.Builder
@@ -28,8 +29,28 @@ func resultText(c Consultation, r Result) string {
 		for _, i := range order {
 			fmt.Fprintf(&b, "- %s: %d%s\n", escapeMarkdown(c.Options[i]), r.Counts[i], share(r.Counts[i], r.Turnout))
 		}
+		b.WriteString(classText(r.Classes, dutch))
 	}
 	return b.String()
+}
+
+// classText says in three sentences which votes came from established accounts,
+// and what that proves; nothing if it may not be told.
+func classText(c *Classes, dutch bool) string {
+	if c == nil {
+		return ""
+	}
+	text := "\nVotes from established accounts: %s; others: %s. All count the same. We cannot prove that an account is a person.\n"
+	formats := map[string]string{"exactly": "%d", "fewer": "fewer than %d", "least": "at least %d"}
+	if dutch {
+		text = "\nStemmen van gevestigde accounts: %s; andere: %s. Alle tellen even zwaar. Dat een account een mens is, kunnen wij niet bewijzen.\n"
+		formats["fewer"], formats["least"] = "minder dan %d", "minstens %d"
+	}
+	words := func(r Range) string {
+		how, n := r.Read()
+		return fmt.Sprintf(formats[how], n)
+	}
+	return fmt.Sprintf(text, words(c.Established), words(c.Unclassified))
 }
 
 func share(n, of int) string {

@@ -83,12 +83,13 @@ func (s *Secret) Open(sealed, context []byte) ([]byte, error) {
 const paddedTo = 128
 
 // sealBallot and openBallot turn a ballot into the bytes that are stored, and
-// back, sealed to its pseudonym: choices, time, marks, actor, inbox, zeros.
+// back, sealed to its pseudonym: choices, time, class, marks, actor, inbox,
+// zeros.
 func (s *Secret) sealBallot(b Ballot) []byte {
 	buf := make([]byte, 0, 2*paddedTo)
 	buf = binary.BigEndian.AppendUint64(buf, b.Choices)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(b.ReceivedAt.Unix()))
-	buf = append(buf, byte(len(b.Marks)))
+	buf = append(buf, byte(b.Class), byte(len(b.Marks)))
 	for _, m := range b.Marks {
 		option := byte(m.Option)
 		if m.Revoked {
@@ -112,7 +113,7 @@ func (s *Secret) openBallot(voter Pseudonym, sealed []byte) (Ballot, error) {
 	}
 	r := reader{buf: buf}
 	b := Ballot{Voter: voter, Choices: binary.BigEndian.Uint64(r.take(8)),
-		ReceivedAt: time.Unix(int64(binary.BigEndian.Uint64(r.take(8))), 0).UTC()}
+		ReceivedAt: time.Unix(int64(binary.BigEndian.Uint64(r.take(8))), 0).UTC(), Class: Class(r.take(1)[0])}
 	for range r.take(1)[0] {
 		m := ballotMark{}
 		option := r.take(1)[0]

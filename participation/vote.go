@@ -25,6 +25,8 @@ type Vote struct {
 	Inbox        string // where Updates for this voter go: shared inbox, else own
 	Marks        []Mark
 	ReceivedAt   time.Time // judged by this, never by a sender's clock
+	AccountSince time.Time // when its server says the account was made; zero if it does not
+	Crowd        bool      // the account was first seen here among many new ones of its domain
 }
 
 // Outcome is what became of a vote. Everything but Counted and Repeated leaves
@@ -50,6 +52,7 @@ const (
 type Ballot struct {
 	Voter      Pseudonym
 	Choices    uint64 // bit i set: option i chosen
+	Class      Class
 	Marks      []ballotMark
 	Actor      string // empty once the account is gone
 	Inbox      string
@@ -74,22 +77,6 @@ func (b Ballot) find(object [8]byte, option int) int {
 	return slices.IndexFunc(b.Marks, func(m ballotMark) bool {
 		return m.Object == object && (option < 0 || m.Option == option)
 	})
-}
-
-// withdraw takes back all that an object chose: nobody keeps a sender from
-// naming two options, one after the other, with one object.
-func (b *Ballot) withdraw(object [8]byte) {
-	for i := range b.Marks {
-		if b.Marks[i].Object == object {
-			b.revoke(i)
-		}
-	}
-}
-
-// withdrew tells whether an object was withdrawn. Nothing that it names counts
-// any more.
-func (b Ballot) withdrew(object [8]byte) bool {
-	return slices.ContainsFunc(b.Marks, func(m ballotMark) bool { return m.Object == object && m.Revoked })
 }
 
 // revoke takes mark i back. A ballot that chooses nothing any more forgets

@@ -15,7 +15,7 @@ func TestPeers(t *testing.T) {
 	db, _ := empty(t)
 	p := activitypub.Peer{Actor: "https://A.example/u/ann", Type: "Person", Inbox: "https://a.example/u/ann/in",
 		SharedInbox: "https://a.example/in", Username: "ann", Name: "Ann :heart:", URL: "https://a.example/@ann",
-		MovedTo: "https://b.example/ann", AlsoKnownAs: []string{"https://b.example/ann"}, Published: noon, FetchedAt: noon,
+		MovedTo: "https://b.example/ann", AlsoKnownAs: []string{"https://b.example/ann"}, Published: noon, Crowd: true, FetchedAt: noon,
 		Keys: []activitypub.PeerKey{{ID: "https://a.example/u/ann#ed", Multibase: "z6"}, {ID: "https://a.example/u/ann#main", PEM: "pem"}}}
 	if _, err := db.Peer(t.Context(), p.Actor); !errors.Is(err, participation.ErrNotFound) {
 		t.Errorf("unknown peer: %v", err)
@@ -24,9 +24,10 @@ func TestPeers(t *testing.T) {
 		if err := db.SavePeer(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
+		p.Crowd = true
 		same(t, "peer", must(db.Peer(t.Context(), p.Actor))(t), p)
 		same(t, "peer by key", must(db.PeerByKey(t.Context(), "https://a.example/u/ann#main"))(t), p)
-		p.Keys, p.Name = p.Keys[1:], "Ann"
+		p.Keys, p.Name, p.Crowd = p.Keys[1:], "Ann", false // but she was first seen in a crowd
 	}
 	if _, err := db.PeerByKey(t.Context(), "https://a.example/u/ann#ed"); !errors.Is(err, participation.ErrNotFound) {
 		t.Errorf("a key that the peer no longer lists: %v", err)

@@ -14,7 +14,7 @@ import (
 
 // The keys come along as JSON, whose names are those of activitypub.PeerKey.
 const peerColumns = `p.actor, p.type, p.inbox, p.shared, p.username, p.name, p.url, p.moved_to, p.aliases, p.published,
-	p.fetched_at, p.gone, (SELECT json_group_array(json_object('id', k.id, 'pem', k.pem, 'multibase', k.multibase))
+	p.crowd, p.fetched_at, p.gone, (SELECT json_group_array(json_object('id', k.id, 'pem', k.pem, 'multibase', k.multibase))
 		FROM peer_key k WHERE k.actor = p.actor)`
 
 type peerStatements struct {
@@ -30,7 +30,7 @@ func preparePeers(p *preparer) peerStatements {
 		byKey: p.read(`SELECT ` + peerColumns + ` FROM peer_key w JOIN peer p ON p.actor = w.actor WHERE w.id = ?1
 			ORDER BY substr(?1, 1, length(p.actor)) = p.actor DESC, p.fetched_at DESC LIMIT 1`),
 		save: p.write(`INSERT INTO peer (actor, host, type, inbox, shared, username, name, url, moved_to, aliases,
-			published, fetched_at, gone) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			published, crowd, fetched_at, gone) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (actor) DO UPDATE SET host = excluded.host, type = excluded.type, inbox = excluded.inbox,
 			shared = excluded.shared, username = excluded.username, name = excluded.name, url = excluded.url,
 			moved_to = excluded.moved_to, aliases = excluded.aliases, published = excluded.published,
@@ -47,7 +47,7 @@ func preparePeers(p *preparer) peerStatements {
 
 func scanPeer(row scanner) (p activitypub.Peer, err error) {
 	err = row(&p.Actor, &p.Type, &p.Inbox, &p.SharedInbox, &p.Username, &p.Name, &p.URL, &p.MovedTo,
-		document{&p.AlsoKnownAs}, when{&p.Published}, when{&p.FetchedAt}, &p.Gone, document{&p.Keys})
+		document{&p.AlsoKnownAs}, when{&p.Published}, &p.Crowd, when{&p.FetchedAt}, &p.Gone, document{&p.Keys})
 	if len(p.Keys) == 0 {
 		p.Keys = nil
 	}
@@ -67,7 +67,7 @@ func (d *DB) PeerByKey(ctx context.Context, keyID string) (activitypub.Peer, err
 	return p, named(err, "peer with key", keyID)
 }
 
-// SavePeer implements activitypub.Store.
+// SavePeer implements activitypub.Store. How an actor was first seen stays.
 func (d *DB) SavePeer(ctx context.Context, p activitypub.Peer) error {
 	return named(d.write(ctx, func(t *tx) error { return t.savePeer(p) }), "save peer", p.Actor)
 }
@@ -83,7 +83,7 @@ func (t *tx) savePeer(p activitypub.Peer) error {
 	}
 	s := &t.db.peers
 	if err := t.do(s.save, p.Actor, host, p.Type, p.Inbox, p.SharedInbox, p.Username, p.Name, p.URL, p.MovedTo,
-		aliases, ms(p.Published), ms(p.FetchedAt), p.Gone); err != nil {
+		aliases, ms(p.Published), p.Crowd, ms(p.FetchedAt), p.Gone); err != nil {
 		return err
 	}
 	if err := t.do(s.dropKeys, p.Actor); err != nil {

@@ -143,10 +143,11 @@ type consultationView struct {
 	Turnout  int        `json:"turnout"`
 	Replies  int        `json:"replies"`
 
-	Terms   *participation.Terms `json:"terms,omitempty"`
-	Options []optionView         `json:"options,omitempty"`
-	Refused map[string]int       `json:"notCounted,omitempty"`
-	Final   bool                 `json:"final"`
+	Terms   *participation.Terms   `json:"terms,omitempty"`
+	Options []optionView           `json:"options,omitempty"`
+	Refused map[string]int         `json:"notCounted,omitempty"`
+	Classes *participation.Classes `json:"classes,omitempty"`
+	Final   bool                   `json:"final"`
 }
 
 // optionView is an option and, once everybody may see it, its count.
@@ -185,6 +186,7 @@ func (o *office) view(a *app, c participation.Consultation, whole bool) (consult
 	for reason, n := range r.Refused {
 		v.Refused[string(reason)] = n
 	}
+	v.Classes = r.Classes
 	return v, nil
 }
 
@@ -255,6 +257,13 @@ func (s consultationShow) Run(a *app) error {
 		}
 		for _, reason := range slices.Sorted(maps.Keys(v.Refused)) {
 			a.say("  %6d  not counted: %s", v.Refused[reason], reason)
+		}
+		if v.Classes != nil {
+			formats := map[string]string{"exactly": "%6d", "fewer": "   <%d", "least": "%6d or more"}
+			for i, r := range []participation.Range{v.Classes.Established, v.Classes.Unclassified} {
+				how, n := r.Read()
+				a.say("  "+formats[how]+"  of %s accounts", n, []string{"established", "other"}[i])
+			}
 		}
 		return nil
 	})

@@ -45,6 +45,7 @@ func libraries() map[string][]string {
 		"github.com/go-fed/httpsig":          {"activitypub/signature"},
 		"github.com/dunglas/httpsfv":         {"activitypub/signature"},
 		"code.dny.dev/ssrf":                  {"activitypub"},
+		"golang.org/x/net/publicsuffix":      {"activitypub"},
 		"github.com/labstack":                {"handlers"},
 		"github.com/gorilla/feeds":           {"handlers"},
 		"html/template":                      {"web"},

@@ -109,6 +109,7 @@ CREATE TABLE result (
     likes        INTEGER NOT NULL,
     boosts       INTEGER NOT NULL,
     refused      TEXT NOT NULL,  -- JSON
+    classes      TEXT NOT NULL,  -- JSON, null until it is final
     final        INTEGER NOT NULL CHECK (final IN (0, 1)),
     PRIMARY KEY (consultation, version)
 ) STRICT, WITHOUT ROWID;
@@ -217,6 +218,7 @@ CREATE TABLE peer (
     moved_to   TEXT NOT NULL,
     aliases    TEXT NOT NULL,     -- JSON: alsoKnownAs
     published  INTEGER NOT NULL,
+    crowd      INTEGER NOT NULL CHECK (crowd IN (0, 1)),  -- first seen among many new ones of its domain
     fetched_at INTEGER NOT NULL,
     gone       INTEGER NOT NULL CHECK (gone IN (0, 1))
 ) STRICT;
