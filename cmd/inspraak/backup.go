@@ -104,6 +104,14 @@ func (r restoreCommand) Run(a *app) error {
 			return fmt.Errorf("the database of the backup is damaged: %s", problems[0])
 		}
 		a.say("Restored %s and %s.", a.configPath, o.Data)
+		beat, err := o.LastBeat(a.ctx)
+		if err != nil {
+			return err
+		}
+		if !beat.At.IsZero() {
+			a.say("The backup is as of %s. Once the node serves, the time since then counts as an outage:\n"+
+				"what was open accepts votes for longer, and its page says so.", o.localStamp(beat.At))
+		}
 		return r.reportSealed(a, o)
 	})
 	if err != nil {
