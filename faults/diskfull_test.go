@@ -65,9 +65,9 @@ func fullDisk(t *testing.T, s shortage) {
 	}
 	a := audit(c, h, map[poll][]*vote{p: sent})
 	n.kill()
-	missing(t, p, sent, s)
+	lost := missing(t, p, sent, s)
 	figure(t, began, "R4", "%s: full %d times, %d votes refused with 503, %d pages read meanwhile, all votes counted without restart: %d acknowledged, %d lost, %d double",
-		s, rounds, refused, reads, a.acknowledged, a.lost, a.double)
+		s, rounds, refused, reads, a.acknowledged, a.lost+lost, a.double)
 }
 
 // statusOf asks for a page and returns the status.
