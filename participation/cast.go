@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // CastVote counts a vote, or says why not. When it returns without error the
@@ -18,6 +17,7 @@ import (
 // the last.
 func (s *Service) CastVote(ctx context.Context, v Vote) (Outcome, error) {
 	var outcome Outcome
+	var number int64
 	err := s.store.Update(ctx, func(tx Tx) error {
 		c, err := tx.Consultation(v.Consultation)
 		if err != nil {
@@ -26,11 +26,15 @@ func (s *Service) CastVote(ctx context.Context, v Vote) (Outcome, error) {
 		if c.Phase == Draft {
 			return ErrNotFound // nobody may learn that it is here
 		}
+		number = c.Number
 		outcome, err = s.cast(tx, c, v)
 		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("cast vote: %w", err)
+	}
+	if outcome == Counted {
+		s.inboxes.add(number, v.Inbox)
 	}
 	return outcome, nil
 }
@@ -131,6 +135,7 @@ func (s *Service) Delete(ctx context.Context, actor, object string) error {
 	if err != nil {
 		return fmt.Errorf("delete: %w", err)
 	}
+	withdrawn := false
 	err = s.store.Update(ctx, func(tx Tx) error {
 		r, err := tx.Reply(object)
 		switch {
@@ -141,14 +146,17 @@ func (s *Service) Delete(ctx context.Context, actor, object string) error {
 		case !errors.Is(err, ErrNotFound):
 			return err
 		}
-		found, err := s.withdrawVote(tx, votable, actor, object)
-		if err != nil || found {
+		withdrawn, err = s.withdrawVote(tx, votable, actor, object)
+		if err != nil || withdrawn {
 			return err
 		}
 		return tx.Tombstone(s.grave(actor, object), s.now())
 	})
 	if err != nil {
 		return fmt.Errorf("delete: %w", err)
+	}
+	if withdrawn {
+		s.inboxes.drop()
 	}
 	return nil
 }
@@ -196,11 +204,14 @@ func (s *Service) ForgetActor(ctx context.Context, actor string) error {
 	if err != nil {
 		return fmt.Errorf("forget actor: %w", err)
 	}
+	withdrawn := false
 	err = s.store.Update(ctx, func(tx Tx) error {
 		for _, c := range published {
-			if err := s.forgetBallot(tx, c.ID, actor); err != nil {
+			had, err := s.forgetBallot(tx, c.ID, actor)
+			if err != nil {
 				return err
 			}
+			withdrawn = withdrawn || had
 		}
 		replies, err := tx.RepliesBy(actor)
 		if err != nil {
@@ -219,64 +230,40 @@ func (s *Service) ForgetActor(ctx context.Context, actor string) error {
 	if err != nil {
 		return fmt.Errorf("forget actor: %w", err)
 	}
+	if withdrawn {
+		s.inboxes.drop()
+	}
 	return nil
 }
 
-func (s *Service) forgetBallot(tx Tx, id, actor string) error {
+// forgetBallot tells whether there was one.
+func (s *Service) forgetBallot(tx Tx, id, actor string) (had bool, err error) {
 	c, err := tx.Consultation(id)
 	if err != nil || !c.Kind.HasOptions() {
-		return err
+		return false, err
 	}
 	secret, err := s.keys.Secret(c.ID)
 	if errors.Is(err, ErrSealed) {
-		return nil // without the key nobody can find it, and nobody can read it
+		return false, nil // without the key nobody can find it, and nobody can read it
 	} else if err != nil {
-		return err
+		return false, err
 	}
 	ballot, err := load(tx, c, secret, secret.Voter(actor))
 	if err != nil || len(ballot.Marks) == 0 {
-		return err
+		return false, err
 	}
 	over, err := s.over(tx, c, s.now())
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !over && ballot.Choices != 0 {
 		for i := range ballot.Marks {
 			ballot.revoke(i)
 		}
 		if err := tx.Refuse(c.Number, Withdrawals); err != nil {
-			return err
+			return false, err
 		}
 	}
 	ballot.forget()
-	return save(tx, c, secret, ballot)
-}
-
-// VoterInboxes lists, each once, where the voters of a consultation receive,
-// for telling their servers a new count. Without the key there are none.
-func (s *Service) VoterInboxes(ctx context.Context, c Consultation) ([]string, error) {
-	secret, err := s.keys.Secret(c.ID)
-	if errors.Is(err, ErrSealed) || !c.Kind.HasOptions() {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("voters' inboxes: %w", err)
-	}
-	seen := map[string]bool{}
-	var inboxes []string
-	err = s.Ballots(ctx, c.Number, func(voter Pseudonym, _ bool, sealed []byte) error {
-		b, err := secret.openBallot(voter, sealed)
-		if err != nil {
-			return err
-		}
-		if strings.TrimSpace(b.Inbox) != "" && !seen[b.Inbox] {
-			seen[b.Inbox] = true
-			inboxes = append(inboxes, b.Inbox)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("voters' inboxes: %w", err)
-	}
-	return inboxes, nil
+	return true, save(tx, c, secret, ballot)
 }

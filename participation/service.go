@@ -18,6 +18,7 @@ type Service struct {
 	now   func() time.Time
 
 	blocked blockList
+	inboxes inboxes
 }
 
 // New makes a Service over a store and a keyring; now is the clock that closes

@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"inspraak": main})
+	testscript.Main(m, map[string]func(){"inspraak": main, "fetch-actors": fetchActors})
 }
 
 // TestScripts runs the command line as its users do; each script is a story.
