@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test check bench faults soak tools clean
+.PHONY: build test check bench faults soak fuzz metamorphic tools clean
 
 build: ## one static binary, bin/inspraak
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/inspraak ./cmd/inspraak
@@ -23,6 +23,12 @@ faults: ## kills, stops, floods and starves the built program; one line per goal
 SOAK ?= 1h
 soak: ## an hour, or SOAK=10m, of mixed load, a third of it hostile; prints the slopes
 	$(GO) test ./faults -count=1 -v -timeout 0 -run '^TestSoak$$' -args -large -soak $(SOAK)
+
+fuzz: ## one minute per decoder that strangers reach; FUZZTIME=10m for more
+	@.ci/fuzz
+
+metamorphic: ## 12,000 random streams of activities, changed in ways that must not matter
+	$(GO) test ./cmd/inspraak -run TestMetamorphic -rapid.checks=1000 -timeout 0 -v
 
 tools: ## only installs what the tests need
 	@.ci/install

@@ -70,7 +70,11 @@ type lines map[string]int
 // returned.
 func decodeYAML(src []byte, first int, into any, p *problems) lines {
 	d := decoder{problems: p, offset: first - 1, lines: lines{}}
-	file, err := parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
+	var file *ast.File
+	err := guarded(func() (err error) {
+		file, err = parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
+		return err
+	})
 	if err != nil {
 		d.fail("", err)
 		return nil
@@ -147,9 +151,21 @@ func (d *decoder) value(key string, node ast.Node, field reflect.Value) {
 		d.mapping(key, node, field)
 		return
 	}
-	if err := yaml.NodeToValue(node, field.Addr().Interface()); err != nil {
+	err := guarded(func() error { return yaml.NodeToValue(node, field.Addr().Interface()) })
+	if err != nil {
 		d.fail(key, err)
 	}
+}
+
+// guarded calls the YAML library, which panics on some values, such as a list
+// that is none and has a tag; that is the author's mistake like any other.
+func guarded(read func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("cannot be read; write a plain value, without tags and anchors")
+		}
+	}()
+	return read()
 }
 
 type yamlField struct {

@@ -237,6 +237,26 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
+// FuzzMarkdown: whatever an official writes, the result holds only what is
+// allowed.
+func FuzzMarkdown(f *testing.F) {
+	for _, seed := range []string{
+		"# Plein\n\nKies **mee** over [het plein](https://example.nl/plein).\n\n- een\n- twee\n\n> citaat\n\n    code\n",
+		"[x](javascript:alert(1)) <script>x</script> ![a](b) <http://é.example> https://a.example/&lt;x",
+		"```\n<p onclick=x>\n```\n\n***\n\n1. a\n   1. b\n", "[a]: https://x \"y\"\n[a]\n\n\x00\u202e", "<a href='x'>**b**</a>",
+	} {
+		f.Add(seed)
+	}
+	allowed := regexp.MustCompile(`^(?:[^<>]|</?(?:p|em|strong|ul|ol|li|blockquote|code)>|<br ?/?>|</a>|<a href="(?:https?|mailto):[^"<> ]*"(?: rel="[a-z ]*")?>)*$`)
+	f.Fuzz(func(t *testing.T, src string) {
+		got, err := markup.Markdown(src)
+		if err == nil && !allowed.MatchString(got) {
+			t.Fatalf("%q\nlet through %q", src, got)
+		}
+		_ = markup.Plain(got)
+	})
+}
+
 func BenchmarkReply(b *testing.B) {
 	const src = `<p><span class="h-card"><a href="https://city.example/@consult" class="u-url mention">@<span>consult</span></a></span> Ik vind het een goed plan, maar let op de bomen. Zie <a href="https://m1.example/bomen">m1.example/bomen</a>.</p>`
 	b.ReportAllocs()
