@@ -98,6 +98,9 @@ func (s *Service) castMark(tx Tx, c Consultation, secret *Secret, b *Ballot, v V
 		}
 		return Repeated, nil
 	}
+	if b.withdrew(object) {
+		return Revoked, nil
+	}
 	outcome := c.admits(v)
 	if outcome == Late {
 		if _, err := s.over(tx, c, v.ReceivedAt); err != nil {
@@ -174,8 +177,8 @@ func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object stri
 		if err != nil {
 			return false, err
 		}
-		i := ballot.find(secret.mark(object), -1)
-		if i < 0 {
+		mark := secret.mark(object)
+		if ballot.find(mark, -1) < 0 {
 			continue
 		}
 		// The phase as this transaction sees it: a close may have come between.
@@ -183,10 +186,10 @@ func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object stri
 			return false, err
 		}
 		over, err := s.over(tx, c, s.now())
-		if err != nil || over || ballot.Marks[i].Revoked {
+		if err != nil || over || ballot.withdrew(mark) {
 			return true, err // after closing the count stands
 		}
-		if ballot.revoke(i); ballot.Choices == 0 {
+		if ballot.withdraw(mark); ballot.Choices == 0 {
 			if err := tx.Refuse(c.Number, Withdrawals); err != nil {
 				return false, err
 			}

@@ -187,6 +187,30 @@ func TestWithdrawnVote(t *testing.T) {
 	}
 }
 
+// A sender may name two options with one object, one after the other; its
+// Delete takes both back, and what comes of it later does not count.
+func TestWithdrawnVoteOfTwoNames(t *testing.T) {
+	tw := newTown(t)
+	c := tw.publish(tw.draft(participation.MultipleChoice, "A", "B", "C"))
+	cast := func(name string, want participation.Outcome) {
+		t.Helper()
+		got, err := tw.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: ana, ReceivedAt: tw.now,
+			Marks: []participation.Mark{{Object: ana + "#votes/1", Name: name}}})
+		must(t, err)
+		if got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	cast("A", participation.Counted)
+	cast("B", participation.Counted)
+	must(t, tw.Delete(t.Context(), ana, ana+"#votes/1"))
+	cast("A", participation.Revoked)
+	cast("C", participation.Revoked)
+	if r := tw.close(c); r.Turnout != 0 || !slices.Equal(r.Counts, []int{0, 0, 0}) {
+		t.Errorf("turnout %d, counts %v; want none", r.Turnout, r.Counts)
+	}
+}
+
 func TestForgottenWhileOpen(t *testing.T) {
 	tw := newTown(t)
 	c := tw.publish(tw.draft(participation.SingleChoice, "A", "B"))

@@ -79,6 +79,22 @@ func (b Ballot) find(object [8]byte, option int) int {
 	})
 }
 
+// withdraw takes back all that an object chose: nobody keeps a sender from
+// naming two options, one after the other, with one object.
+func (b *Ballot) withdraw(object [8]byte) {
+	for i := range b.Marks {
+		if b.Marks[i].Object == object {
+			b.revoke(i)
+		}
+	}
+}
+
+// withdrew tells whether an object was withdrawn. Nothing that it names counts
+// any more.
+func (b Ballot) withdrew(object [8]byte) bool {
+	return slices.ContainsFunc(b.Marks, func(m ballotMark) bool { return m.Object == object && m.Revoked })
+}
+
 // revoke takes mark i back. A ballot that chooses nothing any more forgets
 // whose it was.
 func (b *Ballot) revoke(i int) {

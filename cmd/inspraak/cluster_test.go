@@ -44,15 +44,21 @@ func (c *cluster) wait(d time.Duration) {
 	c.t.Helper()
 	c.jump(d)
 	for _, n := range c.nodes {
-		c.must(n.DB.Update(c.t.Context(), func(tx participation.Tx) error {
-			b, err := tx.Beat()
-			if err != nil {
-				return err
-			}
-			b.At = c.clock()
-			return tx.SaveBeat(b)
-		}))
+		c.beat(n.DB)
 	}
+}
+
+// beat keeps a sign of life.
+func (c *cluster) beat(db *store.DB) {
+	c.t.Helper()
+	c.must(db.Update(c.t.Context(), func(tx participation.Tx) error {
+		b, err := tx.Beat()
+		if err != nil {
+			return err
+		}
+		b.At = c.clock()
+		return tx.SaveBeat(b)
+	}))
 }
 
 // jump moves the clock while no node shows a sign of life: an outage, or a
