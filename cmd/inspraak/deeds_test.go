@@ -45,15 +45,6 @@ type step struct {
 	personal bool
 }
 
-// steps of a deed, to the shared inbox.
-func steps(deeds ...deed) []step {
-	all := make([]step, len(deeds))
-	for i, d := range deeds {
-		all[i] = step{deed: d}
-	}
-	return all
-}
-
 // The sizes of a world are small, so that deeds collide.
 const (
 	voteObjects = 3
