@@ -55,8 +55,10 @@ func hammerUntil(n *node, h *hammer, votes []*vote, acked int64) (took time.Dura
 		defer close(done)
 		sent = h.pass(votes, stop)
 	}()
-	for h.acked.Load() < until {
-		time.Sleep(time.Duration(rand.IntN(1000)) * time.Microsecond)
+	for end := time.Now().Add(time.Minute); h.acked.Load() < until; {
+		if time.Sleep(time.Duration(rand.IntN(1000)) * time.Microsecond); time.Now().After(end) {
+			n.t.Fatalf("too few votes are accepted\n%s", n.log())
+		}
 	}
 	took = time.Since(began)
 	n.kill()

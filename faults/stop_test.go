@@ -33,8 +33,10 @@ func TestStop(t *testing.T) {
 			defer close(done)
 			h.pass(fresh, nil)
 		}()
-		for h.acked.Load() < until {
-			time.Sleep(time.Millisecond)
+		for end := time.Now().Add(time.Minute); h.acked.Load() < until; {
+			if time.Sleep(time.Millisecond); time.Now().After(end) {
+				t.Fatalf("too few votes are accepted\n%s", n.log())
+			}
 		}
 		told := time.Now()
 		n.stop()
