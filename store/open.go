@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -39,6 +40,7 @@ type DB struct {
 	writer  *sql.Conn // which is this one
 	readers *sql.DB
 	prepared
+	writes []io.Closer // the writer's statements, which its connection does not close
 	remembered
 	path     string
 	counters writerCounters
@@ -96,6 +98,7 @@ func Open(ctx context.Context, path string, log *slog.Logger) (_ *DB, err error)
 
 	p := preparer{ctx: ctx, writer: d.writer, readers: d.readers}
 	d.prepared = prepareAll(&p)
+	d.writes = p.writes
 	if p.err != nil {
 		return nil, p.err
 	}
@@ -155,7 +158,11 @@ func (d *DB) disconnect() error {
 		// The log is folded into the file, without waiting for other processes:
 		// a file copied by itself then lacks nothing that was here.
 		_, err := d.writer.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
-		errs = append(errs, err, d.writer.Close())
+		errs = append(errs, err)
+		for _, s := range d.writes { // with one left SQLite would not let go of the files
+			errs = append(errs, s.Close())
+		}
+		errs = append(errs, d.writer.Close())
 	}
 	if d.pool != nil {
 		errs = append(errs, d.pool.Close())
@@ -206,6 +213,7 @@ type preparer struct {
 	readers *sql.DB
 	err     error
 	texts   []string
+	writes  []io.Closer
 }
 
 // statement is a query used by the writer and the readers alike.
@@ -213,7 +221,13 @@ type statement struct{ write, read *sql.Stmt }
 
 func (p *preparer) both(text string) statement { return statement{p.write(text), p.read(text)} }
 
-func (p *preparer) write(text string) *sql.Stmt { return p.prepare(p.writer.PrepareContext, text) }
+func (p *preparer) write(text string) *sql.Stmt {
+	stmt := p.prepare(p.writer.PrepareContext, text)
+	if stmt != nil {
+		p.writes = append(p.writes, stmt)
+	}
+	return stmt
+}
 
 func (p *preparer) read(text string) *sql.Stmt { return p.prepare(p.readers.PrepareContext, text) }
 
