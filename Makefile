@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: build test check bench faults soak fuzz metamorphic tools clean
+.PHONY: build test check mutants bench faults soak fuzz metamorphic tools clean
 
 build: ## one static binary, bin/inspraak
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/inspraak ./cmd/inspraak

@@ -28,3 +28,50 @@ func TestPlainHost(t *testing.T) {
 		t.Errorf("%d addresses went the short way", plain)
 	}
 }
+
+// N20 to N22: a host has one spelling here; the others are refused, so that
+// nothing is evaded by spelling.
+func TestOneSpellingOfAHost(t *testing.T) {
+	for _, loopback := range []bool{false, true} {
+		f := &Federation{Config: Config{Loopback: loopback}}
+		for address, want := range map[string]string{
+			"https://m1.example/users/bob":           "m1.example",
+			"https://m1.example:8443/users/bob#main": "m1.example:8443",
+			"https://xn--bcher-kva.example":          "xn--bcher-kva.example",
+			"https://[2001:db8::1]/":                 "[2001:db8::1]",
+			"https://m1.example:80/":                 "m1.example:80",
+			"HTTPS://m1.example/":                    "",
+			"https:m1.example":                       "",
+			"//m1.example/":                          "",
+			"m1.example":                             "",
+			"https:///users/bob":                     "",
+			"https://M1.example/":                    "",
+			"https://m1.example./":                   "",
+			"https://m1.example.:8443/":              "",
+			"https://m1.example:443/":                "",
+			"https://m1.example:/":                   "",
+			"https://u:p@m1.example/":                "",
+			"https://@m1.example/":                   "",
+			"https://bücher.example/":                "",
+			"https://ｍ1.example/":                    "",
+			"https://m1%2eexample/":                  "",
+			"https://m1.example%00/":                 "",
+			"https://m1.example /":                   "",
+			"https://m1.example\\@evil.example/":     "",
+			"javascript:alert(1)":                    "",
+			"":                                       "",
+		} {
+			if host, err := f.hostOf(address); host != want || (err == nil) != (want != "") {
+				t.Errorf("%q: %q, %v; want %q", address, host, err, want)
+			}
+		}
+		for address, want := range map[string]string{"http://m1.example:8080/": "m1.example:8080", "http://m1.example:80/": "", "http://m1.example/": "m1.example"} {
+			if !loopback {
+				want = ""
+			}
+			if host, err := f.hostOf(address); host != want || (err == nil) != (want != "") {
+				t.Errorf("%q, loopback %v: %q, %v; want %q", address, loopback, host, err, want)
+			}
+		}
+	}
+}

@@ -162,6 +162,18 @@ func TestNegativeMarkup(t *testing.T) {
 	}
 }
 
+// N45: an edit is made safe like what it replaces.
+func TestNegativeMarkupOfEdits(t *testing.T) {
+	s := newSiege(t)
+	id := must2(s.bob.Reply(t.Context(), s.object(s.q1), "<p>ja</p>", simulation.Public))(s.cluster)
+	s.wait(time.Minute)
+	must2(s.bob.Edit(t.Context(), id, `<script>alert(1)</script><p onclick="x()">nee</p>`))(s.cluster)
+	r := must2(s.node.Service.Reply(t.Context(), id))(s.cluster)
+	if !strings.Contains(r.HTML, "nee") || strings.Contains(r.HTML, "script") || strings.Contains(r.HTML, "onclick") {
+		t.Errorf("N45: stored %s", r.HTML)
+	}
+}
+
 // N47: a name is one short line that shows what it is, and no office.
 func TestNegativeNames(t *testing.T) {
 	s := newSiege(t)

@@ -31,6 +31,7 @@ func rooms() map[string][]string {
 		"web":                   {},
 		"handlers":              {"participation", "activitypub", "web"},
 		"simulation":            {},
+		"mutants":               {},
 		"faults":                {"simulation", "participation", "store"}, // the last two read what a fault leaves on disk
 		"cmd/inspraak": {"participation", "participation/markup", "activitypub", "store", "web", "handlers", "simulation",
 			"activitypub/as2", "activitypub/signature"},
