@@ -13,6 +13,9 @@ test: ## installs what the tests need, checks, runs every test, prints the count
 check: ## gofmt, vet and staticcheck
 	@.ci/check
 
+mutants: ## takes one rule out at a time and demands a red test
+	nice $(GO) run ./mutants
+
 bench: ## what votes, deliveries and a million ballots cost; BALLOTS=100000 is shorter
 	$(GO) test ./cmd/inspraak -run '^$$' -bench . -benchtime 1x -timeout 60m
 
