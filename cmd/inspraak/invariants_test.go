@@ -35,7 +35,7 @@ func TestCheckFindsTampering(t *testing.T) {
 	choosing := func(choices uint64, marks ...byte) func(participation.Tx, participation.Consultation, participation.Pseudonym, []byte) error {
 		return func(tx participation.Tx, c participation.Consultation, voter participation.Pseudonym, _ []byte) error {
 			plain := binary.BigEndian.AppendUint64(nil, choices)
-			plain = append(append(plain, make([]byte, 8)...), byte(len(marks)))
+			plain = append(append(plain, make([]byte, 8+1)...), byte(len(marks))) // time and class
 			for _, m := range marks {
 				plain = append(append(plain, m), make([]byte, 8)...)
 			}
