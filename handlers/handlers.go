@@ -52,6 +52,9 @@ type Config struct {
 	// BeingChecked tells of a consultation, by ID, that its ballots are being
 	// counted once more; optional.
 	BeingChecked func(consultation string) bool
+	// Observe is told of every answer: the class of its route (see Classes),
+	// its status and how long it took; optional. It must not block.
+	Observe func(class string, status int, took time.Duration)
 }
 
 type handler struct {

@@ -37,9 +37,13 @@ func (h *handler) logRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			c.Error(err)
 		}
+		took := time.Since(start)
+		if h.Observe != nil {
+			h.Observe(routeClass(c), c.Response().Status, took)
+		}
 		h.Log.LogAttrs(c.Request().Context(), slog.LevelDebug, "request",
 			slog.String("method", c.Request().Method), slog.String("route", c.Path()),
-			slog.Int("status", c.Response().Status), slog.Duration("took", time.Since(start)),
+			slog.Int("status", c.Response().Status), slog.Duration("took", took),
 			slog.String("request", requestID(c)))
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"inspraak/participation"
 	"inspraak/store"
@@ -58,6 +59,9 @@ func (b backupCommand) Run(a *app) error {
 		entries = append(entries, archiveEntry{"inspraak.db", copied})
 		if err := writeArchive(b.Dest, recipients, entries); err != nil {
 			return fmt.Errorf("backup: %w", err)
+		}
+		if err := os.WriteFile(backupNote(o.Config), []byte(a.now().UTC().Format(time.RFC3339)+"\n"), 0o600); err != nil {
+			return fmt.Errorf("backup: %s is written, but not the note of when: %w", b.Dest, err)
 		}
 		a.say("Written: %s (%d files).", b.Dest, len(entries))
 		a.say("The keys of the consultations are not in it. Keep one copy of %s apart from the backups:\n"+

@@ -91,6 +91,9 @@ func (c checkCommand) examine(a *app, f *findings) error {
 	if err := o.checkKeys(a, f); err != nil {
 		return err
 	}
+	if err := o.checkRunning(a, f); err != nil {
+		return err
+	}
 	return o.checkOutside(a, f)
 }
 

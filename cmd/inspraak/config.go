@@ -39,6 +39,7 @@ type Config struct {
 	RequestsPerSec   float64        `yaml:"requests_per_second"`
 	Defaults         Defaults       `yaml:"defaults"`
 	Log              LogConfig      `yaml:"log"`
+	Metrics          MetricsConfig  `yaml:"metrics"`
 	BackupRecipients []string       `yaml:"backup_recipients"`
 
 	Path string           `yaml:"-"` // of the file it came from
@@ -87,6 +88,24 @@ func (d Defaults) check(section string, bad func(key, format string, args ...any
 type LogConfig struct {
 	Level  slog.Level `yaml:"level"`
 	Format string     `yaml:"format"`
+}
+
+// MetricsConfig says where those who watch over the node ask for its figures
+// and its health. Nothing there is secret, and nothing is for the public.
+type MetricsConfig struct {
+	Listen string `yaml:"listen"` // address and port; "" for none
+}
+
+// check refuses what is no listener of its own.
+func (m MetricsConfig) check(public string, bad func(key, format string, args ...any)) {
+	if m.Listen == "" {
+		return
+	}
+	if _, port, err := net.SplitHostPort(m.Listen); err != nil || port == "" {
+		bad("metrics.listen", "%q: give address and port, such as 127.0.0.1:9464", m.Listen)
+	} else if m.Listen == public {
+		bad("metrics.listen", "%q: is where the public is served; take another port", m.Listen)
+	}
 }
 
 // Database is the path of the database file.
@@ -164,6 +183,7 @@ func (c *Config) check(bad func(key, format string, args ...any)) {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format", "%q: use text or json", c.Log.Format)
 	}
+	c.Metrics.check(c.Listen, bad)
 	for _, r := range c.BackupRecipients {
 		if err := checkRecipient(r); err != nil {
 			bad("backup_recipients", "%v", err)

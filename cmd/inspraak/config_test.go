@@ -61,7 +61,7 @@ func TestConfigDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	example.About, example.OtherWays, example.TrustedProxies, example.BackupRecipients = Texts{}, Texts{}, nil, nil
+	example.About, example.OtherWays, example.TrustedProxies, example.BackupRecipients, example.Metrics = Texts{}, Texts{}, nil, nil, MetricsConfig{}
 	if !reflect.DeepEqual(example, least) {
 		t.Errorf("defaults are\n%+v, the example shows\n%+v", least, example)
 	}
@@ -122,6 +122,8 @@ func TestConfigProblems(t *testing.T) {
 		"contact: somebody":                   "contact: ",
 		"trusted_proxies: [10.0.0.0]":         "trusted_proxies: ",
 		"trusted_proxies: 10.0.0.0/8":         "trusted_proxies: ",
+		"metrics: {listen: 9464}":             "metrics.listen: ",
+		"metrics: {listen: 127.0.0.1:8080}":   "metrics.listen: ",
 		"log: {level: loud}":                  "log.level: ",
 		"log: {format: xml}":                  "log.format: ",
 		"log: debug":                          "log: keys with values",

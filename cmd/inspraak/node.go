@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -29,7 +30,8 @@ import (
 type Node struct {
 	Service    *participation.Service
 	Federation *activitypub.Federation
-	Handler    http.Handler
+	Handler    http.Handler // what the public reaches
+	Watch      http.Handler // metrics and health, for those who look after the node
 	DB         *store.DB
 	Keys       *store.Keys
 
@@ -41,6 +43,8 @@ type Node struct {
 	wake           chan struct{} // there may be something to deliver
 	beating        sync.Mutex
 	recounts       recounts
+	requests       *requestTimes
+	stopping       atomic.Bool
 }
 
 // Surroundings are what a Node takes from outside: the clock, and for tests
@@ -57,7 +61,8 @@ type Surroundings struct {
 
 // OpenNode opens what `init` has made. It starts no job and listens nowhere.
 func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error) {
-	n := &Node{config: c, log: s.Log, now: s.Now, acceptRollback: s.AcceptRollback, wake: make(chan struct{}, 1)}
+	n := &Node{config: c, log: s.Log, now: s.Now, acceptRollback: s.AcceptRollback,
+		wake: make(chan struct{}, 1), requests: newRequestTimes()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -97,9 +102,21 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 		Name: c.Name, About: about, OtherWays: other, Contact: c.Contact,
 		TrustedProxies: c.TrustedProxies, MediaDir: c.Media, RequestsPerSecond: c.RequestsPerSec,
 		BeingChecked: n.recounts.isPending,
-		UnderReview:  func(id string) bool { return n.sealed(id) || n.recounts.isWrong(id) },
+		UnderReview:  n.underReview,
+		Observe:      n.requests.observe,
 	})
+	registry, err := newRegistry(n)
+	if err != nil {
+		return nil, err
+	}
+	n.Watch = n.watch(registry)
 	return n, nil
+}
+
+// underReview tells whether a consultation cannot be counted, or does not add up
+// to what was published.
+func (n *Node) underReview(consultation string) bool {
+	return n.sealed(consultation) || n.recounts.isWrong(consultation)
 }
 
 // sealed tells whether a consultation cannot be counted for lack of its key, as
@@ -138,8 +155,9 @@ const stopGrace = 5 * time.Second
 
 // Run listens and runs the jobs until ctx ends, then stops in order: no new
 // requests, those under way are answered within stopGrace, jobs end, nothing
-// acknowledged is lost. It logs what a job could not do and lets it try again;
-// only the wrong database or a listener that fails ends the node.
+// acknowledged is lost; who watches is told so to the end. It logs what a job
+// could not do and lets it try again; only the wrong database or a listener that
+// fails ends the node.
 func (n *Node) Run(ctx context.Context) error {
 	if err := n.begin(ctx); err != nil {
 		return err
@@ -153,6 +171,11 @@ func (n *Node) Run(ctx context.Context) error {
 		// are taken waits for the system to accept.
 		listener = netutil.LimitListener(listener, int(min(open, 1<<20)/2))
 	}
+	unwatch, err := n.startWatch(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	context.AfterFunc(ctx, func() { n.stopping.Store(true) })
 	server := handlers.Server(n.Handler)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -180,10 +203,10 @@ func (n *Node) Run(ctx context.Context) error {
 	if _, late := n.heartbeat(context.WithoutCancel(ctx)); late != nil {
 		n.log.Error("no last sign of life could be kept", "error", late)
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
-		return err
+	if errors.Is(err, context.Canceled) {
+		err = nil
 	}
-	return nil
+	return errors.Join(err, unwatch())
 }
 
 // A job is done every so often, until the node stops.

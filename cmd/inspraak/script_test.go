@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"image"
 	"image/png"
 	"log/slog"
@@ -34,7 +33,7 @@ func TestMain(m *testing.M) {
 //	arrive SLUG         a vote for the first option, one that waits, a reply and a report come in
 //	up URL              waits until the address answers 200
 //
-// PORT is a free port, RECIPIENT the public key of identity.txt.
+// PORT and WATCH_PORT are free ports, RECIPIENT the public key of identity.txt.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -46,7 +45,10 @@ func TestScripts(t *testing.T) {
 				s.Check(os.WriteFile(s.MkAbs(args[0]), []byte(fingerprintOf(s)), 0o600))
 			},
 			"arrive": func(s *testscript.TestScript, _ bool, args []string) { arrive(s, args[0]) },
-			"up":     func(s *testscript.TestScript, _ bool, args []string) { up(s, args[0]) },
+			"append": func(s *testscript.TestScript, _ bool, args []string) {
+				s.Check(os.WriteFile(s.MkAbs(args[0]), []byte(s.ReadFile(args[0])+args[1]+"\n"), 0o600))
+			},
+			"up": func(s *testscript.TestScript, _ bool, args []string) { up(s, args[0]) },
 		},
 	})
 }
@@ -56,15 +58,18 @@ func prepareScript(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
+	for _, name := range []string{"PORT", "WATCH_PORT"} {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer free.Close()
+		_, port, err := net.SplitHostPort(free.Addr().String())
+		if err != nil {
+			return err
+		}
+		env.Setenv(name, port)
 	}
-	_, port, err := net.SplitHostPort(free.Addr().String())
-	if err = errors.Join(err, free.Close()); err != nil {
-		return err
-	}
-	env.Setenv("PORT", port)
 	env.Setenv("RECIPIENT", identity.Recipient().String())
 	if err := os.WriteFile(filepath.Join(env.WorkDir, "identity.txt"), []byte(identity.String()+"\n"), 0o600); err != nil {
 		return err

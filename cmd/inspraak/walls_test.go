@@ -57,6 +57,7 @@ func libraries() map[string][]string {
 		"github.com/yuin/goldmark":           {"participation/markup"},
 		"github.com/microcosm-cc/bluemonday": {"participation/markup"},
 		"github.com/alecthomas/kong":         {"cmd/inspraak"},
+		"github.com/prometheus":              {"cmd/inspraak"},
 		"github.com/goccy/go-yaml":           {"cmd/inspraak"},
 		"filippo.io/age":                     {"cmd/inspraak", "faults"},
 		"github.com/chromedp":                {"cmd/inspraak"},
