@@ -3,7 +3,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/inspraak ./cmd/inspraak \
+ARG VERSION=devel
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.release=$VERSION" -o /out/inspraak ./cmd/inspraak \
 	&& install -d -m 0700 -o 65532 -g 65532 /out/data \
 	&& install -d -m 1777 /out/tmp
 

@@ -4,8 +4,20 @@ GO ?= go
 
 .PHONY: build test check mutants bench faults soak fuzz metamorphic tools clean
 
+# The same source and version give the same program, byte for byte, wherever it
+# is built with the same Go.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+BUILD_FLAGS = -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.release=$(VERSION)"
+
 build: ## one static binary, bin/inspraak
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/inspraak ./cmd/inspraak
+	CGO_ENABLED=0 $(GO) build $(BUILD_FLAGS) -o bin/inspraak ./cmd/inspraak
+
+.PHONY: sbom vulncheck
+sbom: build ## what the program is made of, CycloneDX 1.6: bin/inspraak.cdx.json
+	bin/inspraak sbom >bin/inspraak.cdx.json
+
+vulncheck: ## known vulnerabilities, where their database can be reached
+	@.ci/vulncheck
 
 test: ## installs what the tests need, checks, runs every test, prints the counts
 	@.ci/test

@@ -41,6 +41,7 @@ type commands struct {
 	Note         noteCommands         `cmd:"" help:"Publish a notice or an erratum in a consultation's thread."`
 	Block        blockCommands        `cmd:"" help:"Block servers and accounts."`
 	Check        checkCommand         `cmd:"" help:"Examine configuration, clock, disk, database, keys and the way in from outside."`
+	SBOM         sbomCommand          `cmd:"" name:"sbom" help:"Print what the program was built from, as CycloneDX 1.6."`
 	Backup       backupCommand        `cmd:"" help:"Write an encrypted backup."`
 	Restore      restoreCommand       `cmd:"" help:"Restore a backup into an empty data folder."`
 }
@@ -108,8 +109,15 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	return exitDone
 }
 
-// version is the module's version, or the commit it was built from.
+// release is set by the linker: -X main.release=… (see the Makefile).
+var release string
+
+// version is the release, else the module's version, or the commit it was built
+// from.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
