@@ -345,9 +345,9 @@ func TestRepliesAreTheirAuthors(t *testing.T) {
 	must(t, tw.AddReply(t.Context(), private, false))
 
 	edit := reply
-	edit.HTML, edit.Updated, edit.Author.ID = "<p>Nee</p>", tw.now.Add(time.Minute), bo
+	edit.HTML, edit.Updated, edit.Author.ID = "<p>Van bo</p>", tw.now.Add(2*time.Minute), bo
 	must(t, tw.EditReply(t.Context(), edit, true)) // not hers
-	edit.Author.ID = ana
+	edit.HTML, edit.Updated, edit.Author.ID = "<p>Nee</p>", tw.now.Add(time.Minute), ana
 	must(t, tw.EditReply(t.Context(), edit, true))
 	edit.HTML, edit.Updated = "<p>Ouder</p>", tw.now.Add(time.Second)
 	must(t, tw.EditReply(t.Context(), edit, true)) // older than the last

@@ -67,7 +67,7 @@ func TestNegativeBodies(t *testing.T) {
 		"negative length":          {length: "Content-Length: -1", want: 400},
 		"two lengths":              {length: "Content-Length: 5\r\nContent-Length: 6", want: 400},
 		"shorter than announced":   {length: "Content-Length: 1000", body: half, want: 408, at: 10 * time.Second / haste},
-		"longer than announced":    {length: "Content-Length: 50", body: half, want: 400},
+		"longer than announced":    {length: "Content-Length: 50", body: half + "\r\n\r\n", want: 400},
 		"chunks that are none":     {length: "Transfer-Encoding: chunked", body: "zz\r\n" + half, want: 400},
 		"chunks without end":       {length: "Transfer-Encoding: chunked", body: "64\r\n" + half + "\r\n", want: 408, at: 10 * time.Second / haste},
 	} {
