@@ -141,24 +141,32 @@ func (f *Federation) FlushWaiting(ctx context.Context, consultation string) (unv
 	return len(rest), nil
 }
 
-// retryAll tries each of the list, several at a time. A host that does not
-// answer is not asked again in the same round.
+// strikes is how often a host may fail to answer before it is asked no more in
+// the same round: one account that cannot be had, or one answer that took too
+// long, must not keep its neighbours' votes out.
+const strikes = 3
+
+// retryAll tries each of the list, several at a time, and leaves out the hosts
+// that have struck out.
 func (f *Federation) retryAll(ctx context.Context, list []Waiting) (left int, err error) {
-	var silent sync.Map // hosts
+	var failed sync.Map // *atomic.Int32 by host, set back when it answers
 	var stays atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
 	for _, w := range list {
 		group.Go(func() error {
+			counter, _ := failed.LoadOrStore(w.Host, new(atomic.Int32))
+			failures := counter.(*atomic.Int32)
 			err := errUnreachable
-			if _, known := silent.Load(w.Host); !known {
-				err = f.judge(ctx, w)
+			if failures.Load() < strikes {
+				if err = f.judge(ctx, w); errors.Is(err, errUnreachable) {
+					failures.Add(1)
+				} else {
+					failures.Store(0)
+				}
 			}
 			if ctx.Err() != nil {
 				return ctx.Err()
-			}
-			if errors.Is(err, errUnreachable) {
-				silent.Store(w.Host, true)
 			}
 			stay, err := f.settle(ctx, w, err)
 			if stay {
