@@ -116,7 +116,7 @@ func (m mutant) try(ctx context.Context, root, scratch string) (fate, string) {
 	if err != nil {
 		return broken, err.Error()
 	}
-	out, err := test(ctx, m.Package, m.Run, "-failfast", "-overlay", overlay)
+	out, err := test(ctx, m.Package, m.Run, "-failfast", "-timeout", "5m", "-overlay", overlay)
 	failed := regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`).FindAllStringSubmatch(out, -1)
 	switch {
 	case len(failed) > 0:

@@ -118,26 +118,6 @@ func TestFirstVoteCounts(t *testing.T) {
 	}
 }
 
-// Where a consultation names servers, votes from others are counted as such and
-// as nothing else.
-func TestAllowedServers(t *testing.T) {
-	tw := newTown(t)
-	c := tw.draft(participation.SingleChoice, "Bomen", "Markthal")
-	c.Terms.AllowedServers = []string{"m.example"}
-	c = tw.publish(c)
-	tw.expect(c, ana, "1", "Bomen", participation.Counted)
-	for _, host := range []string{"k.example", "sub.m.example", "m.example.k.example", "m.example:8443"} {
-		outcome, err := tw.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: "https://" + host + "/u", Host: host, ReceivedAt: tw.now,
-			Marks: []participation.Mark{{Object: "https://" + host + "/1", Name: "Bomen"}}})
-		if must(t, err); outcome != participation.NotAllowed {
-			t.Errorf("a vote from %s: %s", host, outcome)
-		}
-	}
-	if r := tw.close(c); r.Turnout != 1 || r.Refused[participation.NotAllowed] != 4 {
-		t.Errorf("turnout %d, refused %v; want 1 and four not allowed", r.Turnout, r.Refused)
-	}
-}
-
 func TestMultipleChoiceInPieces(t *testing.T) {
 	tw := newTown(t)
 	c := tw.publish(tw.draft(participation.MultipleChoice, "A", "B", "C"))
