@@ -25,7 +25,7 @@ const (
 	refetchEvery  = 5 * time.Minute  // per key, after a signature that did not verify
 	firstRefusal  = 5 * time.Minute  // a failed fetch is not repeated for so long, doubling
 	lastRefusal   = 6 * time.Hour
-	cachedKeys    = 8192 // parsed keys held in memory, twice
+	cachedKeys    = 4096 // parsed keys held in memory, twice
 	failedFetches = 10   // per minute, per host and per source IP
 )
 
@@ -131,7 +131,10 @@ func (p *peers) remember(keyID string, peer Peer, stored bool) (signer, error) {
 	}
 	var s signer
 	var err error
-	if s.peer, s.stored = peer, stored; peer.Keys[i].Multibase != "" {
+	if s.peer, s.stored = peer, stored; stored {
+		s.peer.Keys = nil // they fill the memory, and are in the store
+	}
+	if peer.Keys[i].Multibase != "" {
 		s.key, err = signature.ParseMultikey(peer.Keys[i].Multibase)
 	} else {
 		s.key, err = signature.ParseKey(peer.Keys[i].PEM)
