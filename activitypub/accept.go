@@ -305,7 +305,7 @@ func (f *Federation) fetchReply(ctx context.Context, m message, id string) error
 	if f.URLs.ours(id) {
 		return refuse(http.StatusForbidden, "the object is ours")
 	}
-	if err := f.peers.allowed(id, host, m.source); err != nil {
+	if err := f.peers.allowed("object "+id, host, m.source); err != nil {
 		return ignoreUnreachable(err)
 	}
 	if err := f.peers.welcome(ctx, host); err != nil {
@@ -318,7 +318,7 @@ func (f *Federation) fetchReply(ctx context.Context, m message, id string) error
 		return err
 	}
 	doc, err := f.get(ctx, id)
-	f.peers.note(id, host, m.source, ignoreGone(err))
+	f.peers.note("object "+id, host, m.source, ignoreGone(err))
 	if known.ID != "" && (errors.Is(err, errGone) || m.doc.Type == "Delete" && errors.Is(err, errAbsent)) {
 		return f.Service.Delete(ctx, known.Author.ID, id)
 	}

@@ -18,7 +18,8 @@ import (
 // needs no key, and only then look for the key. It returns nil when the effect,
 // or the request itself in the waiting room, is on disk.
 //
-// r.RemoteAddr must be the sender's own address, not a proxy's.
+// r.RemoteAddr must be the sender's own address, not a proxy's, or the network
+// that shares its budget.
 func (f *Federation) Receive(ctx context.Context, r *http.Request, body []byte, channel string) error {
 	err := f.receive(ctx, r, body, channel)
 	f.counters.answered(err)

@@ -54,7 +54,7 @@ type peers struct {
 	mu       sync.Mutex
 	young    map[string]signer // two generations: old is what young was, once full
 	old      map[string]signer
-	refusals map[string]refusal
+	refusals map[string]refusal // by what was fetched, see allowed
 	renewed  map[string]time.Time
 	budgets  map[string]budget
 	rfc9421  map[string]bool // hosts that have shown it
@@ -181,7 +181,7 @@ func (p *peers) once(ctx context.Context, name, address, source string, fetch fu
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoKey, err)
 	}
-	if err := p.allowed(address, host, source); err != nil {
+	if err := p.allowed(name, host, source); err != nil {
 		return nil, err
 	}
 	if err := p.welcome(ctx, host); err != nil {
@@ -191,7 +191,7 @@ func (p *peers) once(ctx context.Context, name, address, source string, fetch fu
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchDeadline)
 		defer cancel()
 		got, err := fetch(ctx)
-		p.note(address, host, source, err)
+		p.note(name, host, source, err)
 		return got, err
 	})
 	patience := time.NewTimer(keyPatience)
@@ -206,14 +206,16 @@ func (p *peers) once(ctx context.Context, name, address, source string, fetch fu
 	}
 }
 
-// allowed says whether a fetch may be made, by earlier failures. A host that
-// failed to answer too often is merely unreachable for now. The waiting room,
-// which has no source, is held to what failed for good only.
-func (p *peers) allowed(keyID, host, source string) error {
+// allowed says whether a fetch may be made, by earlier failures. Its name says
+// what for and of which address: a key that somebody made up must not keep out
+// the account at whose address it would be, nor that account's other keys. A
+// host that failed to answer too often is merely unreachable for now. The
+// waiting room, which has no source, is held to what failed for good only.
+func (p *peers) allowed(name, host, source string) error {
 	now := p.f.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r, ok := p.refusals[withoutFragment(keyID)]; ok && now.Before(r.until) {
+	if r, ok := p.refusals[name]; ok && now.Before(r.until) {
 		return r.err
 	}
 	if source == "" {
@@ -223,7 +225,7 @@ func (p *peers) allowed(keyID, host, source string) error {
 		return later(http.StatusTooManyRequests, time.Minute, "too many keys that could not be fetched, from your address")
 	}
 	if b := p.budgets["host "+host]; b.failed >= failedFetches && now.Sub(b.minute) < time.Minute {
-		return fmt.Errorf("key %s: %w", keyID, errUnreachable)
+		return fmt.Errorf("%s: %w", name, errUnreachable)
 	}
 	return nil
 }
@@ -232,14 +234,13 @@ func (p *peers) allowed(keyID, host, source string) error {
 // doubling, and charged to who asked: made-up key ids must not use up an honest
 // server's budget. Failures to reach a server are charged to it as well. A
 // failure of our own, such as a full disk, is nobody's fault.
-func (p *peers) note(keyID, host, source string, err error) {
+func (p *peers) note(name, host, source string, err error) {
 	p.f.counters.fetch(err)
 	now := p.f.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	url := withoutFragment(keyID)
 	if err == nil {
-		delete(p.refusals, url)
+		delete(p.refusals, name)
 		return
 	}
 	if !errors.Is(err, errUnreachable) && !errors.Is(err, errGone) && !errors.Is(err, errNoKey) {
@@ -253,22 +254,22 @@ func (p *peers) note(keyID, host, source string, err error) {
 	if errors.Is(err, errUnreachable) {
 		charged = append(charged, "host "+host)
 	}
-	for _, name := range charged {
-		b := p.budgets[name]
+	for _, who := range charged {
+		b := p.budgets[who]
 		if now.Sub(b.minute) >= time.Minute {
 			b = budget{minute: now}
 		}
 		b.failed++
-		p.budgets[name] = b
+		p.budgets[who] = b
 	}
 	if errors.Is(err, errUnreachable) {
 		return
 	}
 	sweep(p.refusals, func(r refusal) bool { return now.Sub(r.until) > lastRefusal })
-	r := p.refusals[url]
+	r := p.refusals[name]
 	r.err, r.wait = err, min(max(2*r.wait, firstRefusal), lastRefusal)
 	r.until = now.Add(r.wait)
-	p.refusals[url] = r
+	p.refusals[name] = r
 }
 
 // sweep keeps a map of memories bounded: past 10,000 the stale ones go, and if

@@ -49,7 +49,7 @@ func (h *handler) inbox(c echo.Context) error {
 	default:
 		return &activitypub.Refusal{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter, Reason: "busy"}
 	}
-	r.RemoteAddr = c.RealIP() // not a proxy's, by the extractor that trusts only ours
+	r.RemoteAddr = source(c.RealIP()) // not a proxy's, by the extractor that trusts only ours
 	if err := h.Doors.Receive(r.Context(), r, body, c.Param("name")); err != nil {
 		if errors.As(err, new(*activitypub.Refusal)) {
 			return err

@@ -128,6 +128,30 @@ func TestNegativeKeyFetches(t *testing.T) {
 	}
 }
 
+// N35: who names keys that an account does not have keeps its owner out of
+// nothing, and the addresses of one IPv6 network share one budget.
+func TestNegativeKeyNames(t *testing.T) {
+	s := newSiege(t)
+	who := s.m1.Account("who")
+	for _, id := range []string{who.ID(), who.ID() + "#other"} {
+		s.repels("N35 a key of somebody else, "+strings.TrimPrefix(id, who.ID()), []int{401}, s.eve, s.vote(s.eve, s.q1, "Ja"), simulation.SignOptions{KeyID: id})
+	}
+	s.deliver(who, s.vote(who, s.q1, "Ja"))
+
+	s.wait(time.Hour)
+	at := s.watch("evil.example", http.NotFoundHandler())
+	for i := range 30 {
+		id := fmt.Sprintf("https://evil.example/users/n%d#main-key", i)
+		r := must2(s.eve.Request(t.Context(), http.MethodPost, s.node.urls.SharedInbox(), s.vote(s.eve, s.q1, "Ja"), simulation.SignOptions{KeyID: id}))(s.cluster)
+		s.sendFrom(fmt.Sprintf("[2001:db8::%x]", i+1), r)
+	}
+	if n := len(at.take()); n == 0 || n > 10 {
+		t.Errorf("N35: %d fetches for one IPv6 network in one minute, want 1 to 10", n)
+	}
+	s.closeAll()
+	s.final(1)
+}
+
 // N36 to N39 from the outside: a key that a guarded fetch cannot have makes no
 // vote, and what is asked for stays on the signer's own host.
 func TestNegativeFetches(t *testing.T) {
