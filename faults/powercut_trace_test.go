@@ -173,12 +173,12 @@ func parseCall(text string) (s syscallLine, err error) {
 	if s.file, err = label(arguments); err != nil {
 		return s, err
 	}
-	if i := strings.IndexByte(arguments, '"'); i >= 0 {
-		j := strings.LastIndexByte(arguments, '"')
-		if s.data, err = unescape(arguments[i+1 : j]); err != nil {
+	if _, quoted, ok := strings.Cut(arguments, `"`); ok { // the first: renameat has two
+		escaped, after, _ := strings.Cut(quoted, `"`)
+		if s.data, err = unescape(escaped); err != nil {
 			return s, err
 		}
-		if strings.HasPrefix(arguments[j+1:], "...") {
+		if strings.HasPrefix(after, "...") {
 			return s, errors.New("the trace has been cut short: give strace a larger -s")
 		}
 	}
