@@ -30,7 +30,7 @@ const (
 type deliverer struct {
 	f       *Federation
 	random  func() float64 // in [0, 1)
-	signing chan struct{}  // one signature per processor: a queue of them would hold up all answers
+	signing chan struct{}  // as many signatures at once as processors but one: answers and votes need that
 
 	mu       sync.Mutex
 	circuits map[string]circuit // of hosts that fail
@@ -41,7 +41,7 @@ type deliverer struct {
 
 func newDeliverer(f *Federation) *deliverer {
 	return &deliverer{
-		f: f, random: rand.Float64, signing: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		f: f, random: rand.Float64, signing: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
 		circuits: map[string]circuit{}, numbers: map[string]string{},
 	}
 }
