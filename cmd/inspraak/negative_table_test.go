@@ -37,7 +37,7 @@ func TestNegativeTable(t *testing.T) {
 			}
 		}
 	})
-	table, err := os.ReadFile(filepath.Join("testdata", "negative.txt"))
+	table, err := os.ReadFile(filepath.Join("testdata", "negative.table"))
 	if err != nil {
 		t.Fatal(err)
 	}
