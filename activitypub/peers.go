@@ -225,6 +225,7 @@ func (p *peers) allowed(name, host, source string) error {
 		return later(http.StatusTooManyRequests, time.Minute, "too many keys that could not be fetched, from your address")
 	}
 	if b := p.budgets["host "+host]; b.failed >= failedFetches && now.Sub(b.minute) < time.Minute {
+		p.charge("ip "+source, now) // as if it had been tried: else two addresses could fill the waiting room
 		return fmt.Errorf("%s: %w", name, errUnreachable)
 	}
 	return nil
@@ -246,23 +247,11 @@ func (p *peers) note(name, host, source string, err error) {
 	if !errors.Is(err, errUnreachable) && !errors.Is(err, errGone) && !errors.Is(err, errNoKey) {
 		return
 	}
-	sweep(p.budgets, func(b budget) bool { return now.Sub(b.minute) > time.Minute })
-	var charged []string
 	if source != "" {
-		charged = append(charged, "ip "+source)
+		p.charge("ip "+source, now)
 	}
 	if errors.Is(err, errUnreachable) {
-		charged = append(charged, "host "+host)
-	}
-	for _, who := range charged {
-		b := p.budgets[who]
-		if now.Sub(b.minute) >= time.Minute {
-			b = budget{minute: now}
-		}
-		b.failed++
-		p.budgets[who] = b
-	}
-	if errors.Is(err, errUnreachable) {
+		p.charge("host "+host, now)
 		return
 	}
 	sweep(p.refusals, func(r refusal) bool { return now.Sub(r.until) > lastRefusal })
@@ -270,6 +259,17 @@ func (p *peers) note(name, host, source string, err error) {
 	r.err, r.wait = err, min(max(2*r.wait, firstRefusal), lastRefusal)
 	r.until = now.Add(r.wait)
 	p.refusals[name] = r
+}
+
+// charge books one failed fetch. The caller holds the lock.
+func (p *peers) charge(who string, now time.Time) {
+	sweep(p.budgets, func(b budget) bool { return now.Sub(b.minute) > time.Minute })
+	b := p.budgets[who]
+	if now.Sub(b.minute) >= time.Minute {
+		b = budget{minute: now}
+	}
+	b.failed++
+	p.budgets[who] = b
 }
 
 // sweep keeps a map of memories bounded: past 10,000 the stale ones go, and if

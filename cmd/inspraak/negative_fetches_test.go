@@ -148,8 +148,25 @@ func TestNegativeKeyNames(t *testing.T) {
 	if n := len(at.take()); n == 0 || n > 10 {
 		t.Errorf("N35: %d fetches for one IPv6 network in one minute, want 1 to 10", n)
 	}
+
 	s.closeAll()
 	s.final(1)
+
+	// A server that is asked for nothing any more does not open the waiting room
+	// to whoever names it.
+	s.wait(time.Hour)
+	s.watch("evil.example", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	var statuses [2]map[int]int
+	for i, ip := range []string{"192.0.2.35", "192.0.2.36"} {
+		statuses[i] = map[int]int{}
+		for j := range 30 {
+			id := fmt.Sprintf("https://evil.example/users/n%d-%d#main-key", i, j)
+			statuses[i][s.sendFrom(ip, must2(s.eve.Request(t.Context(), http.MethodPost, s.node.urls.SharedInbox(), s.vote(s.eve, s.q1, "Ja"), simulation.SignOptions{KeyID: id}))(s.cluster))]++
+		}
+	}
+	if want := (map[int]int{http.StatusAccepted: 10, http.StatusTooManyRequests: 20}); !maps.Equal(statuses[0], want) || !maps.Equal(statuses[1], want) {
+		t.Errorf("N35: answered %v, want %v from each address", statuses, want)
+	}
 }
 
 // N36 to N39 from the outside: a key that a guarded fetch cannot have makes no
