@@ -102,7 +102,7 @@ func Open(ctx context.Context, path string, log *slog.Logger) (_ *DB, err error)
 	if p.err != nil {
 		return nil, p.err
 	}
-	d.counters.start = time.Now()
+	d.counters.start, d.counters.probing = time.Now(), make(chan struct{}, 1)
 	go d.run()
 	return d, nil
 }

@@ -31,7 +31,7 @@ type writerCounters struct {
 	jobs, failed   atomic.Int64
 	writing, since atomic.Int64 // nanoseconds; since the start of now
 	start          time.Time
-	probing        atomic.Bool
+	probing        chan struct{} // full while a trial write goes on
 }
 
 // begun and committed enclose one transaction.
@@ -62,18 +62,20 @@ func (d *DB) Stats() Stats {
 	return s
 }
 
-// ErrBusy is what Probe says while an earlier one has no answer yet.
+// ErrBusy is what Probe says when an earlier one got no answer before ctx ended.
 var ErrBusy = errors.New("an earlier trial write has not ended yet")
 
 // Probe writes something that changes nothing, durably, and tells whether that
-// worked before ctx ended. One trial goes on at a time.
+// worked before ctx ended. One trial goes on at a time; others wait for it.
 func (d *DB) Probe(ctx context.Context) error {
-	if !d.counters.probing.CompareAndSwap(false, true) {
+	select {
+	case d.counters.probing <- struct{}{}:
+	case <-ctx.Done():
 		return ErrBusy
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer d.counters.probing.Store(false)
+		defer func() { <-d.counters.probing }()
 		done <- d.write(ctx, func(t *tx) error { return t.do(t.db.stats.touch) })
 	}()
 	select {
