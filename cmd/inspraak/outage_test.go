@@ -76,7 +76,7 @@ func TestOutageExtends(t *testing.T) {
 	if q := s.node.get("/o/"+c.ID, "application/activity+json").Body.String(); !strings.Contains(q, s.q1.ClosesAt.Format(time.RFC3339)) {
 		t.Errorf("endTime changed: %s", q)
 	}
-	s.shows(c, "Deze site was niet bereikbaar van", "This site could not be reached from")
+	s.shows(c, "Deze site kon geen stemmen ontvangen van", "This site could not receive votes from")
 	s.shows(c, "Daarom tellen stemmen mee als ze binnenkomen tot", "votes count if they arrive until")
 	j := decodeJSON[struct {
 		AcceptsUntil time.Time
