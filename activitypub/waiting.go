@@ -110,14 +110,15 @@ func (f *Federation) RetryWaiting(ctx context.Context) (settled int, err error) 
 	return len(due) - left, err
 }
 
+const forever = 100 * 365 * 24 * time.Hour
+
 // FlushWaiting tries everything that waits for one consultation once more, as
-// closing requires. What then remains could not be verified in time: it is
-// removed and its number returned.
+// closing requires. It returns the number of those that remain: if the closing
+// succeeds, they could not be verified in time and ClearWaiting removes them.
 func (f *Federation) FlushWaiting(ctx context.Context, consultation string) (unverified int, err error) {
 	if _, err := f.Secrets.Secret(consultation); err != nil { // nothing can be opened, so nothing may be thrown away
 		return 0, fmt.Errorf("waiting room: %w", err)
 	}
-	const forever = 100 * 365 * 24 * time.Hour
 	all, err := f.Store.DueWaiting(ctx, consultation, f.Now().Add(forever), MaxWaiting)
 	if err != nil {
 		return 0, fmt.Errorf("waiting room: %w", err)
@@ -132,13 +133,22 @@ func (f *Federation) FlushWaiting(ctx context.Context, consultation string) (unv
 	if err != nil {
 		return 0, fmt.Errorf("waiting room: %w", err)
 	}
+	return len(rest), nil
+}
+
+// ClearWaiting removes what still waits for a consultation that has closed.
+func (f *Federation) ClearWaiting(ctx context.Context, consultation string) error {
+	rest, err := f.Store.DueWaiting(ctx, consultation, f.Now().Add(forever), MaxWaiting)
+	if err != nil {
+		return fmt.Errorf("waiting room: %w", err)
+	}
 	for _, w := range rest {
 		if err := f.Store.RemoveWaiting(ctx, w.ID); err != nil {
-			return 0, fmt.Errorf("waiting room: %w", err)
+			return fmt.Errorf("waiting room: %w", err)
 		}
 		f.counters.givenUp.Add(1)
 	}
-	return len(rest), nil
+	return nil
 }
 
 // strikes is how often a host may fail to answer before it is asked no more in

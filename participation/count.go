@@ -80,9 +80,13 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 	case last.Final:
 		r.Turnout, r.Counts, r.Classes = last.Turnout, last.Counts, last.Classes
 	case !c.Kind.HasOptions() || !c.CountsVisible():
-	case !r.Final && r.Turnout-(last.Turnout-last.Pending) < max(c.Terms.BatchSize, 1):
-		// Too few new ballots: showing them would tell what the last voter chose.
-		r.Counts, r.Pending = last.Counts, r.Turnout-(last.Turnout-last.Pending)
+	case !r.Final && abs(r.Turnout-(last.Turnout-last.Pending)) < max(c.Terms.BatchSize, 1):
+		// Too few new or withdrawn ballots: showing them would tell what the
+		// last voter chose. Where more were withdrawn than came, the turnout
+		// waits as well: it would be less than the votes beside it.
+		shown := last.Turnout - last.Pending
+		r.Counts, r.Pending = last.Counts, max(0, r.Turnout-shown)
+		r.Turnout = shown + r.Pending
 	default:
 		var established int
 		if r.Counts, r.Turnout, established, err = s.tally(ctx, c); err != nil {
@@ -162,3 +166,5 @@ func (s *Service) Recount(ctx context.Context, c Consultation) (Result, bool, er
 	a, err := s.Audit(ctx, c)
 	return a.Result, a.Unreadable == 0 && a.Agrees(), err
 }
+
+func abs(n int) int { return max(n, -n) }

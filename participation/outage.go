@@ -66,7 +66,8 @@ func (c Consultation) acceptsUntil(i Incident) time.Time {
 // Heartbeat keeps a sign of life: that a vote could have been kept now. If the
 // last one is OutageFrom or longer ago, that is an outage, which is recorded
 // first, and every consultation not yet closed accepts votes for long enough
-// after it. It returns the new beat, and the outage if there was one (else its
+// after it; if the last one lies ahead by as much, the clock was ahead, and what
+// that has moved is taken back. It returns the new beat, and the outage if there was one (else its
 // Number is 0). When it returns without error all of that is on disk.
 func (s *Service) Heartbeat(ctx context.Context) (b Beat, outage Incident, err error) {
 	running, err := s.underWay(ctx)
@@ -78,6 +79,11 @@ func (s *Service) Heartbeat(ctx context.Context) (b Beat, outage Incident, err e
 			return err
 		}
 		now := s.now().UTC()
+		if b.At.Sub(now) >= OutageFrom {
+			if err := s.takeBack(ctx, tx, now, running); err != nil {
+				return err
+			}
+		}
 		if !b.At.IsZero() && now.Sub(b.At) >= OutageFrom {
 			if outage, err = s.recordOutage(tx, Incident{Kind: Outage, Began: b.At, Ended: now}, running); err != nil {
 				return err
@@ -124,6 +130,41 @@ func (s *Service) extend(tx Tx, i Incident, running []Consultation) (affected []
 		affected = append(affected, c.Number)
 	}
 	return affected, nil
+}
+
+// takeBack undoes, when the clock turns out to have been ahead, what outages
+// that end in the future have moved: else a clock that once stood ten years
+// ahead would keep a consultation open for ten years.
+func (s *Service) takeBack(ctx context.Context, tx Tx, now time.Time, running []Consultation) error {
+	for _, c := range running {
+		c, err := tx.Consultation(c.ID)
+		if err != nil {
+			return err
+		}
+		incidents, err := s.Incidents(ctx, c.Number)
+		if err != nil {
+			return err
+		}
+		until := time.Time{}
+		for _, i := range incidents {
+			if t := c.acceptsUntil(i); i.Kind == Outage && !i.Ended.After(now) && t.After(until) {
+				until = t
+			}
+		}
+		if !until.Before(c.ExtendedUntil) || c.Phase != Open && c.Phase != Scheduled {
+			continue
+		}
+		c.ExtendedUntil = until
+		if err := tx.SaveConsultation(&c); err != nil {
+			return err
+		}
+		reason := fmt.Sprintf("the clock was ahead, and is set back to %s: votes count until %s",
+			now.Format(time.RFC3339), c.Deadline().UTC().Format(time.RFC3339))
+		if err := s.record(tx, ConsultationExtended, c, "", reason); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AcceptRollback records that the node goes on with a database that is older

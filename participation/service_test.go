@@ -264,6 +264,30 @@ func TestLiveCountsMoveInBatches(t *testing.T) {
 	}
 }
 
+// Withdrawals move live counts in batches as well, and never leave more votes
+// than voters beside each other.
+func TestLiveCountsAfterWithdrawals(t *testing.T) {
+	tw := newTown(t)
+	d := tw.draft(participation.SingleChoice, "A", "B")
+	d.Results = participation.Live
+	c := tw.publish(d)
+	actor := func(i int) string { return ana + strings.Repeat("x", i) }
+	for i := range 4 {
+		tw.expect(c, actor(i), "1", "A", participation.Counted)
+	}
+	for gone, want := range []struct{ turnout, counted int }{{4, 4}, {4, 4}, {4, 4}, {1, 1}} {
+		if gone > 0 {
+			must(t, tw.ForgetActor(t.Context(), actor(gone)))
+		}
+		tw.now = tw.now.Add(time.Minute)
+		must2(tw.CountDue(t.Context()))
+		r := must2(tw.Result(t.Context(), c.ID))
+		if r.Turnout != want.turnout || r.Pending != 0 || r.Counts[0] != want.counted {
+			t.Errorf("after %d withdrawals: turnout %d, pending %d, counts %v; want %+v", gone, r.Turnout, r.Pending, r.Counts, want)
+		}
+	}
+}
+
 func TestEarlyCloseNeedsAReasonAndStays(t *testing.T) {
 	tw := newTown(t)
 	c := tw.publish(tw.draft(participation.SingleChoice, "A", "B"))

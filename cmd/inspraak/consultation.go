@@ -304,13 +304,7 @@ func (c consultationClose) Run(a *app) error {
 		if err := a.confirm("Closing now cannot be undone. Close?", c.Yes); err != nil {
 			return err
 		}
-		unverified := 0
-		if waiting > 0 {
-			if unverified, err = a.flushWaiting(o.Config, found.ID); err != nil {
-				return err
-			}
-		}
-		r, err := o.Service.Close(a.ctx, found.ID, c.Reason, unverified)
+		r, err := a.closeNow(o.Config, found, c.Reason)
 		if err != nil {
 			return err
 		}
@@ -319,15 +313,14 @@ func (c consultationClose) Run(a *app) error {
 	})
 }
 
-// flushWaiting tries a consultation's waiting votes once more, as the node
-// itself does at closing, and returns how many could not be verified.
-func (a *app) flushWaiting(cfg Config, id string) (unverified int, err error) {
+// closeNow closes a consultation as the node itself does.
+func (a *app) closeNow(cfg Config, c participation.Consultation, reason string) (r participation.Result, err error) {
 	n, err := OpenNode(a.ctx, cfg, Surroundings{Log: a.quietLog(), Now: a.now})
 	if err != nil {
-		return 0, err
+		return r, err
 	}
-	unverified, err = n.Federation.FlushWaiting(a.ctx, id)
-	return unverified, errors.Join(err, n.Close())
+	r, err = n.close(a.ctx, c, reason)
+	return r, errors.Join(err, n.Close())
 }
 
 type consultationWithdraw struct {

@@ -264,20 +264,25 @@ func (n *Node) moveClock(ctx context.Context) (worked bool, err error) {
 			continue // the page and `check` say so; it closes when its key is back
 		}
 		closed++
-		failed = errors.Join(failed, n.close(ctx, c))
+		_, err := n.close(ctx, c, "")
+		failed = errors.Join(failed, err)
 	}
 	counted, err := n.Service.CountDue(ctx)
 	return opened+closed+counted > 0, errors.Join(failed, err)
 }
 
-// close tries every waiting vote once more, then ends the voting.
-func (n *Node) close(ctx context.Context, c participation.Consultation) error {
+// close tries every waiting vote once more, then ends the voting; with a reason
+// also before its time. Votes are thrown away only when it has closed.
+func (n *Node) close(ctx context.Context, c participation.Consultation, reason string) (participation.Result, error) {
 	unverified, err := n.Federation.FlushWaiting(ctx, c.ID)
 	if err != nil {
-		return fmt.Errorf("close %s: %w", c.Slug, err)
+		return participation.Result{}, fmt.Errorf("close %s: %w", c.Slug, err)
 	}
-	_, err = n.Service.Close(ctx, c.ID, "", unverified)
-	return err
+	r, err := n.Service.Close(ctx, c.ID, reason, unverified)
+	if err != nil {
+		return r, err
+	}
+	return r, n.Federation.ClearWaiting(ctx, c.ID)
 }
 
 // publish turns events into activities and wakes the deliverer.

@@ -132,6 +132,32 @@ func TestOutageWhileRunning(t *testing.T) {
 	}
 }
 
+// A clock that once stood ten years ahead does not keep a consultation open for
+// ten years: set right, it takes back what it has moved.
+func TestClockOnceFarAhead(t *testing.T) {
+	s := newSiege(t)
+	planned := s.reload(s.q1).Deadline()
+	const far = 10 * 365 * 24 * time.Hour
+	s.jump(far)
+	must2(s.node.heartbeat(t.Context()))(s.cluster)
+	if c := s.reload(s.q1); !c.Deadline().After(planned.Add(far / 2)) {
+		t.Fatalf("accepts until %s: the step was not taken for an outage", c.Deadline())
+	}
+	s.jump(-far)
+	must2(s.node.heartbeat(t.Context()))(s.cluster)
+	if c := s.reload(s.q1); !c.Deadline().Equal(planned) || c.Phase != participation.Open {
+		t.Errorf("%s until %s, want open until %s", c.Phase, c.Deadline(), planned)
+	}
+	s.jump(time.Hour) // a true outage still counts
+	must2(s.node.heartbeat(t.Context()))(s.cluster)
+	s.wait(planned.Sub(s.clock()) - time.Minute)
+	s.jump(2 * time.Minute)
+	must2(s.node.heartbeat(t.Context()))(s.cluster)
+	if c, want := s.reload(s.q1), s.clock().Add(15*time.Minute); !c.Deadline().Equal(want) {
+		t.Errorf("accepts until %s, want %s", c.Deadline(), want)
+	}
+}
+
 // R5. The clock is set two hours forward or back and, within the time for which
 // that is made up, right again, time after time, while people vote: no vote in
 // time is refused, nothing closes before its time has really come, nothing that

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"inspraak/participation"
 	"inspraak/simulation"
 )
 
@@ -99,6 +100,15 @@ func TestClosingDoesNotWaitForASilentServer(t *testing.T) {
 	}
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("the last try of %d votes of a silent server took %v", votes, took)
+	}
+	// Had the closing failed now, nothing would be lost.
+	if n := s.waiting(s.q1); n != votes {
+		t.Errorf("%d still wait before it has closed, want %d", n, votes)
+	}
+	silent.SetFault(simulation.Fault{KeyStatus: http.StatusServiceUnavailable})
+	s.settle()
+	if r := s.node.result(s.q1); !r.Final || r.Refused[participation.Unverified] != votes || s.waiting(s.q1) != 0 {
+		t.Errorf("final %v, refused %v, %d wait", r.Final, r.Refused, s.waiting(s.q1))
 	}
 }
 
