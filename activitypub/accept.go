@@ -159,8 +159,8 @@ func visible(o as2.Object) bool {
 func (f *Federation) threadOf(ctx context.Context, o as2.Object) (consultation string, ok bool, err error) {
 	if id, ours := f.URLs.consultationAt(o.InReplyTo); ours {
 		post, err := f.Service.Post(ctx, id)
-		if err == nil {
-			return post.Consultation, true, nil
+		if err == nil { // a post in no thread has none to answer in
+			return post.Consultation, post.Consultation != "", nil
 		}
 		return id, true, ignoreNotFound(err)
 	}

@@ -126,7 +126,7 @@ func (f *Federation) standing(ctx context.Context, body []byte) (bool, error) {
 			return true, nil
 		}
 		if err == nil {
-			c, err = f.Service.Consultation(ctx, p.Consultation)
+			c, err = f.threadOfPost(ctx, p)
 		}
 		return c.Phase != participation.Withdrawn, err
 	}

@@ -135,6 +135,7 @@ func (f *Federation) channelActor(c participation.Channel) (*as2.OutActor, error
 		}
 		a.Fields = append(a.Fields, as2.Field{Name: field.Name, Value: value})
 	}
+	a.Fields = append(a.Fields, as2.Field{Name: logKeyName(c.Language), Value: html.EscapeString(f.Secrets.LogKey().Public())})
 	if c.Avatar != nil {
 		icon := f.image(c.Avatar)
 		a.Icon = &icon
@@ -144,6 +145,15 @@ func (f *Federation) channelActor(c participation.Channel) (*as2.OutActor, error
 		a.Image = &image
 	}
 	return a, nil
+}
+
+// logKeyName names the profile field that carries the key of the ballot logs, so
+// that every follower's server shows a copy of it.
+func logKeyName(language string) string {
+	if strings.HasPrefix(language, "nl") {
+		return "Telsleutel"
+	}
+	return "Log key"
 }
 
 // objectDocument serves /o/ID and what hangs on it, of a consultation or of a
@@ -162,10 +172,10 @@ func (f *Federation) objectDocument(ctx context.Context, id, part string, query 
 	if err != nil {
 		return Document{}, err
 	}
-	if c, err = f.Service.Consultation(ctx, p.Consultation); err != nil {
+	if c, err = f.threadOfPost(ctx, p); err != nil {
 		return Document{}, err
 	}
-	page := f.URLs.PostPage(c.Slug, p.ID)
+	page := f.postPage(c, p)
 	if c.Phase == participation.Withdrawn && part != "delete" {
 		d, err := written(&as2.Tombstone{ID: f.URLs.Object(id), FormerType: "Note"}, page)
 		d.Gone = true

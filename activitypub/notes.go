@@ -146,12 +146,20 @@ func repliesUntil(c participation.Consultation) string {
 // citizen's reply and mentions its author, both as tag and in the text:
 // Mastodon and GoToSocial notify only then. Everything else stands under the
 // consultation.
+//
+// A checkpoint is unlisted: it is for the archives of other servers.
 func (f *Federation) postNote(c participation.Consultation, p participation.Post) *as2.Note {
 	n := &as2.Note{
-		ID: f.URLs.Object(p.ID), AttributedTo: f.URLs.Actor(p.Channel), URL: f.URLs.PostPage(c.Slug, p.ID),
+		ID: f.URLs.Object(p.ID), AttributedTo: f.URLs.Actor(p.Channel), URL: f.postPage(c, p),
 		InReplyTo: f.URLs.Object(c.ID), Context: f.URLs.Object(c.ID) + "/context",
 		Content: strings.TrimSpace(p.HTML), Published: p.Published,
 		To: []string{as2.Public}, CC: []string{f.URLs.Followers(p.Channel)}, CanQuote: true,
+	}
+	if p.Kind == participation.CheckpointPost {
+		n.To, n.CC = n.CC, n.To
+	}
+	if p.Consultation == "" {
+		n.InReplyTo, n.Context = "", n.ID
 	}
 	if p.Kind == participation.Answer && p.InReplyTo != "" {
 		n.InReplyTo = p.InReplyTo
@@ -168,6 +176,23 @@ func (f *Federation) postNote(c participation.Consultation, p participation.Post
 	}
 	n.Language = languageOf(n.Content, p.Language)
 	return n
+}
+
+// threadOfPost is the consultation in whose thread a post stands; a zero one if
+// it stands in none.
+func (f *Federation) threadOfPost(ctx context.Context, p participation.Post) (participation.Consultation, error) {
+	if p.Consultation == "" {
+		return participation.Consultation{}, nil
+	}
+	return f.Service.Consultation(ctx, p.Consultation)
+}
+
+// postPage is where people read a post.
+func (f *Federation) postPage(c participation.Consultation, p participation.Post) string {
+	if p.Consultation == "" {
+		return f.URLs.Logs()
+	}
+	return f.URLs.PostPage(c.Slug, p.ID)
 }
 
 // handle is user@host, or the author's host if the handle is not known.

@@ -199,7 +199,7 @@ func (f *Federation) publication(ctx context.Context, e participation.Event) (*O
 	if err != nil {
 		return nil, err
 	}
-	c, err := f.Service.Consultation(ctx, p.Consultation)
+	c, err := f.threadOfPost(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -213,6 +213,9 @@ func (f *Federation) publication(ctx context.Context, e participation.Event) (*O
 	}
 	n := f.postNote(c, p)
 	out := Outgoing{ID: n.ID + "/create", Channel: p.Channel, Object: f.URLs.Object(c.ID), Public: true, At: e.At}
+	if p.Consultation == "" {
+		out.Object = n.ID
+	}
 	if out.Inboxes, err = f.followers(ctx, p.Channel, more...); err != nil {
 		return nil, err
 	}

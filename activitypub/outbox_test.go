@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"inspraak/activitypub"
+	"inspraak/activitypub/as2"
 	"inspraak/participation"
 )
 
@@ -179,14 +182,79 @@ func TestOpenQuestionHasNoNumbersToSend(t *testing.T) {
 // resultPost is the post that tells the result.
 func (c *city) resultPost(t *testing.T, consultation string) string {
 	t.Helper()
+	return firstPost(t, c, consultation, participation.Closing)
+}
+
+func checkpointPost(t *testing.T, c *city, consultation string) string {
+	t.Helper()
+	return firstPost(t, c, consultation, participation.CheckpointPost)
+}
+
+func firstPost(t *testing.T, c *city, consultation string, kind participation.PostKind) string {
+	t.Helper()
 	posts, err := c.Service.Posts(t.Context(), consultation)
 	must(t, err)
-	i := slices.IndexFunc(posts, func(p participation.Post) bool { return p.Kind == participation.Closing })
+	i := slices.IndexFunc(posts, func(p participation.Post) bool { return p.Kind == kind })
 	if i < 0 {
-		t.Fatal("no result was posted")
+		t.Fatalf("no %s was posted", kind)
 	}
 	return posts[i].ID
 }
+
+// Followers' servers get the heads of the log: at opening and closing in the
+// thread, once a day in a post of its own. They are unlisted.
+func TestCheckpointsReachFollowers(t *testing.T) {
+	c := newCity(t)
+	c.follow(t, "https://m.example/users/ana", "https://m.example/users/ana/inbox", "https://m.example/inbox")
+	one := c.open(t, harbour())
+	c.settle(t)
+	for day := range 2 {
+		for range 6 { // no more often than once a day, and only what has grown
+			c.pass(5 * time.Hour)
+			_, err := c.Service.PostCheckpoints(t.Context())
+			must(t, err)
+		}
+		for i := range 4 {
+			actor := fmt.Sprintf("https://v.example/users/%d-%d", day, i)
+			c.vote(t, one.ID, actor, "https://v.example/inbox", "Trees")
+		}
+		c.count(t)
+	}
+	c.pass(15 * 24 * time.Hour)
+	_, err := c.Service.Close(t.Context(), one.ID, "", 0)
+	must(t, err)
+	c.settle(t)
+	c.net.arrived()
+	var replies []string
+	for _, p := range c.net.checkpoints {
+		var a struct {
+			Object struct {
+				To, CC             []string
+				InReplyTo, Content string
+			}
+		}
+		must(t, json.Unmarshal(p.Body, &a))
+		if len(a.Object.CC) != 1 || !as2.IsPublic(a.Object.CC[0]) || a.Object.To[0] != "https://city.example/a/participa/followers" {
+			t.Errorf("to %v, cc %v: not unlisted", a.Object.To, a.Object.CC)
+		}
+		copied := checkpointWords.FindStringSubmatch(html.UnescapeString(tags.ReplaceAllString(a.Object.Content, "\n")))
+		if copied == nil {
+			t.Fatalf("no checkpoint in %s", a.Object.Content)
+		}
+		note := fmt.Sprintf("%s\n%s\n%s\n\n— %s %s\n", copied[1], copied[2], copied[3], copied[4], copied[5])
+		if _, err := c.keys.LogKey().OpenCheckpoint(c.Service.Origin(one), note); err != nil {
+			t.Errorf("the copy does not open: %v", err)
+		}
+		replies = append(replies, strings.TrimPrefix(a.Object.InReplyTo, "https://city.example/o/"))
+	}
+	if want := []string{one.ID, "", one.ID}; !slices.Equal(replies, want) {
+		t.Errorf("checkpoints in reply to %q, want %q", replies, want)
+	}
+}
+
+var tags = regexp.MustCompile(`<[^>]*>`)
+
+var checkpointWords = regexp.MustCompile(`(\S+)\s+(\d+)\s+([A-Za-z0-9+/]{43}=)\s+—\s+(\S+)\s+([A-Za-z0-9+/=]+)`)
 
 // broken is a store whose disk is full at the worst moment: before or after
 // the commit.

@@ -46,7 +46,7 @@ func openCity(t testing.TB, dir string, net *network) *city {
 	t.Cleanup(func() { c.db.Close() })
 	c.keys, err = store.OpenKeys(filepath.Join(dir, "keys"), true)
 	must(t, err)
-	service := participation.New(c.db, c.keys, c.clock)
+	service := participation.New(c.db, c.keys, urls.Site(), c.clock)
 	if _, err := service.Channel(t.Context(), "participa"); err != nil {
 		must(t, c.keys.CreateActorKey(activitypub.InstanceKey))
 		must(t, c.keys.CreateActorKey("participa"))
@@ -168,6 +168,8 @@ type network struct {
 
 	mu      sync.Mutex
 	parcels []parcel
+	// checkpoints came between the others; every opening and closing sends some.
+	checkpoints []parcel
 }
 
 // A parcel is one delivery as it arrived.
@@ -213,6 +215,10 @@ func (n *network) arrived() []string {
 	defer n.mu.Unlock()
 	var all []string
 	for _, p := range n.parcels {
+		if bytes.Contains(p.Body, []byte("city.example/log/")) {
+			n.checkpoints = append(n.checkpoints, p)
+			continue
+		}
 		all = append(all, p.Type+" "+strings.TrimPrefix(p.ID, "https://city.example")+" → "+strings.TrimPrefix(p.Inbox, "https://"))
 	}
 	n.parcels = nil

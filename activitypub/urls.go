@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"inspraak/participation"
 )
 
 // URLs names everything the node publishes. An address once published never
@@ -32,8 +34,14 @@ func (u URLs) Object(id string) string           { return u.Base + "/o/" + id }
 func (u URLs) Page(slug string) string           { return u.Base + "/consultations/" + slug }
 func (u URLs) PostPage(slug, post string) string { return u.Page(slug) + "/posts/" + post }
 func (u URLs) Tag(name string) string            { return u.Base + "/tags/" + strings.ToLower(name) }
+func (u URLs) Logs() string                      { return u.Base + "/logs" }
 func (u URLs) Media(path string) string          { return u.Base + "/media/" + path }
 func (u URLs) Handle(channel string) string      { return "@" + channel + "@" + u.Host }
+
+// Site is what the domain knows of these addresses.
+func (u URLs) Site() participation.Site {
+	return participation.Site{Host: u.Host, Object: u.Object, Page: u.Page}
+}
 
 // KeyID is the id of an actor's public key.
 func KeyID(actor string) string { return actor + "#main-key" }

@@ -88,8 +88,8 @@ func (h *handler) entries(ctx context.Context, lang string, c participation.Cons
 		return nil, err
 	}
 	for _, p := range posts {
-		if p.Kind == participation.Closing {
-			continue // the entry above says it
+		if p.Kind == participation.Closing || p.Kind == participation.CheckpointPost {
+			continue // the entry above says the one; the other is for other servers' archives
 		}
 		items = append(items, &feeds.Item{
 			Id: h.URLs.Object(p.ID), Link: &feeds.Link{Href: h.URLs.PostPage(c.Slug, p.ID)}, Updated: p.Published.UTC(),

@@ -124,14 +124,14 @@ func TestFewBallotsGiveTotalsAndSaySoBefore(t *testing.T) {
 func TestLiveCounts(t *testing.T) {
 	s := newSite(t)
 	c := s.publish("speeltuin", live, batch(2))
-	s.vote(c, "Ja", 1)
+	s.vote(c, "Nee", 3)
 	if d := s.page("/consultations/speeltuin", 200); d.Find("figure").Length() != 0 {
-		t.Error("one ballot of a batch of two is shown")
+		t.Error("of three ballots a batch of two is shown, and the third stays behind alone")
 	}
-	s.vote(c, "Nee", 2)
+	s.vote(c, "Nee", 4) // one more
 	s.vote(c, "Anders", 1)
 	d := s.page("/consultations/speeltuin", 200, "Accept-Language", "en")
-	if got := text(d, "figure"); !strings.Contains(got, "Nee: 67%") {
+	if got := text(d, "figure"); !strings.Contains(got, "Nee: 100%") {
 		t.Errorf("chart says %q", got)
 	}
 	if !strings.Contains(text(d, "body"), "Answer that does not exist1") {

@@ -130,7 +130,7 @@ func newSite(t *testing.T, change ...func(*handlers.Config)) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, db: db, doors: &doors{}, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	s.service = participation.New(db, keys, s.now)
+	s.service = participation.New(db, keys, urls.Site(), s.now)
 	s.config = handlers.Config{
 		Service: s.service, Doors: s.doors, URLs: urls, Site: pages, Log: log, Now: s.now,
 		Name: "Gemeente Voorbeeld", Contact: "inspraak@voorbeeld.example", MediaDir: filepath.Join(dir, "media"),

@@ -72,6 +72,7 @@ func (h *handler) addThread(ctx context.Context, v *consultationView, c particip
 		switch post.Kind {
 		case participation.Notice, participation.Erratum:
 			v.Notices = append(v.Notices, view)
+		case participation.CheckpointPost: // for other servers' archives, no word to citizens
 		case participation.Closing:
 			v.Results = append(v.Results, view)
 		default:

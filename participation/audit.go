@@ -61,7 +61,7 @@ func (s *Service) Audit(ctx context.Context, c Consultation) (a Audit, err error
 // add judges one ballot, in the form that sealBallot gives it, without taking
 // it apart: there may be a million.
 func (a *Audit) add(c Consultation, plain []byte, counted bool) {
-	if len(plain) < 18 || len(plain) < 18+9*int(plain[17]) {
+	if len(plain) < 18 || len(plain) < 18+markSize*int(plain[17]) {
 		a.Unreadable++
 		return
 	}
@@ -74,7 +74,7 @@ func (a *Audit) add(c Consultation, plain []byte, counted bool) {
 	}
 	var marked uint64
 	for i := range int(plain[17]) {
-		mark := plain[18+9*i]
+		mark := plain[18+markSize*i]
 		if mark&0x80 != 0 {
 			continue // revoked
 		}

@@ -43,11 +43,14 @@ func (s *Service) cast(tx Tx, c Consultation, v Vote) (Outcome, error) {
 	if !c.Kind.HasOptions() || len(v.Marks) == 0 {
 		return NotVotable, tx.Refuse(c.Number, NotVotable)
 	}
+	if s.UnderReview(c.ID) {
+		return "", ErrReview
+	}
 	secret, err := s.keys.Secret(c.ID)
 	if err != nil {
 		return "", err
 	}
-	ballot, err := load(tx, c, secret, secret.Voter(v.Actor))
+	ballot, had, err := load(tx, c, secret, secret.Voter(v.Actor))
 	if err != nil {
 		return "", err
 	}
@@ -70,20 +73,40 @@ func (s *Service) cast(tx Tx, c Consultation, v Vote) (Outcome, error) {
 	if ballot.Choices == before {
 		return result, nil
 	}
-	return result, save(tx, c, secret, ballot)
+	return result, change(tx, c, secret, ballot, had)
 }
 
-// load opens a voter's ballot, or starts one.
-func load(tx Tx, c Consultation, secret *Secret, voter Pseudonym) (Ballot, error) {
-	sealed, err := tx.Ballot(c.Number, voter)
+// load opens a voter's ballot, or starts one; sealed is what it was opened from.
+func load(tx Tx, c Consultation, secret *Secret, voter Pseudonym) (b Ballot, sealed []byte, err error) {
+	sealed, err = tx.Ballot(c.Number, voter)
 	if err != nil || sealed == nil {
-		return Ballot{Voter: voter}, err
+		return Ballot{Voter: voter}, nil, err
 	}
-	return secret.openBallot(voter, sealed)
+	b, err = secret.openBallot(voter, sealed)
+	return b, sealed, err
 }
 
 func save(tx Tx, c Consultation, secret *Secret, b Ballot) error {
-	return tx.SaveBallot(c.Number, b.Voter, b.Choices != 0, secret.sealBallot(b))
+	return tx.SaveBallot(c.Number, b.Voter, b.Choices != 0, secret.sealBallot(b, c.sealedIn()))
+}
+
+// change saves a ballot that chooses otherwise than the one it was made of, and
+// has the log hear of it. One that the log never heard of and that chooses
+// nothing any more is none of its business.
+func change(tx Tx, c Consultation, secret *Secret, b Ballot, had []byte) error {
+	if err := save(tx, c, secret, b); err != nil {
+		return err
+	}
+	if b.Choices == 0 {
+		logged, waits, err := tx.Awaited(c.Number, b.Voter)
+		if err != nil {
+			return err
+		}
+		if waits && logged == nil {
+			return tx.Written(c.Number, b.Voter)
+		}
+	}
+	return tx.Await(c.Number, b.Voter, had)
 }
 
 func (s *Service) castMark(tx Tx, c Consultation, secret *Secret, b *Ballot, v Vote, m Mark) (Outcome, error) {
@@ -173,7 +196,7 @@ func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object stri
 		} else if err != nil {
 			return false, err
 		}
-		ballot, err := load(tx, c, secret, secret.Voter(actor))
+		ballot, had, err := load(tx, c, secret, secret.Voter(actor))
 		if err != nil {
 			return false, err
 		}
@@ -194,7 +217,7 @@ func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object stri
 				return false, err
 			}
 		}
-		return true, save(tx, c, secret, ballot)
+		return true, change(tx, c, secret, ballot, had)
 	}
 	return false, nil
 }
@@ -251,7 +274,7 @@ func (s *Service) forgetBallot(tx Tx, id, actor string) (had bool, err error) {
 	} else if err != nil {
 		return false, err
 	}
-	ballot, err := load(tx, c, secret, secret.Voter(actor))
+	ballot, sealed, err := load(tx, c, secret, secret.Voter(actor))
 	if err != nil || len(ballot.Marks) == 0 {
 		return false, err
 	}
@@ -259,14 +282,15 @@ func (s *Service) forgetBallot(tx Tx, id, actor string) (had bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if !over && ballot.Choices != 0 {
-		for i := range ballot.Marks {
-			ballot.revoke(i)
-		}
-		if err := tx.Refuse(c.Number, Withdrawals); err != nil {
-			return false, err
-		}
+	if over || ballot.Choices == 0 {
+		ballot.forget()
+		return true, save(tx, c, secret, ballot)
 	}
-	ballot.forget()
-	return true, save(tx, c, secret, ballot)
+	for i := range ballot.Marks {
+		ballot.revoke(i)
+	}
+	if err := tx.Refuse(c.Number, Withdrawals); err != nil {
+		return false, err
+	}
+	return true, change(tx, c, secret, ballot, sealed)
 }

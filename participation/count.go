@@ -1,6 +1,7 @@
 package participation
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +12,13 @@ import (
 // still make new snapshots. Counts and turnout never change again.
 const aftermath = 14 * 24 * time.Hour
 
-// CountDue makes a new snapshot of every consultation whose numbers have
-// changed and whose interval since the last one has passed.
+// CountDue writes the logs that are due, and makes a new snapshot of every
+// consultation whose numbers have changed and whose interval since the last one
+// has passed.
 func (s *Service) CountDue(ctx context.Context) (counted int, err error) {
+	if _, err := s.WriteLogs(ctx); err != nil {
+		return 0, err
+	}
 	due, err := s.Consultations(ctx, Filter{Phases: []Phase{Open, Closed}})
 	if err != nil {
 		return 0, fmt.Errorf("count: %w", err)
@@ -26,7 +31,7 @@ func (s *Service) CountDue(ctx context.Context) (counted int, err error) {
 		if err != nil {
 			return counted, fmt.Errorf("count %s: %w", c.Slug, err)
 		}
-		if s.now().Sub(last.At) < c.Terms.Interval || c.Phase == Closed && !last.Final {
+		if s.now().Sub(last.At) < c.Terms.Interval || c.Phase == Closed && !last.Final || s.UnderReview(c.ID) {
 			continue
 		}
 		r, err := s.count(ctx, c.ID)
@@ -67,6 +72,10 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	head, err := s.Log(ctx, c.Number)
+	if err != nil {
+		return Result{}, err
+	}
 	tallies, err := s.Tallies(ctx, c)
 	if err != nil {
 		return Result{}, err
@@ -78,23 +87,33 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 	}
 	switch {
 	case last.Final:
-		r.Turnout, r.Counts, r.Classes = last.Turnout, last.Counts, last.Classes
+		r.Turnout, r.Counts, r.Classes, r.Entries = last.Turnout, last.Counts, last.Classes, last.Entries
 	case !c.Kind.HasOptions() || !c.CountsVisible():
-	case !r.Final && abs(r.Turnout-(last.Turnout-last.Pending)) < max(c.Terms.BatchSize, 1):
-		// Too few new or withdrawn ballots: showing them would tell what the
-		// last voter chose. Where more were withdrawn than came, the turnout
-		// waits as well: it would be less than the votes beside it.
-		shown := last.Turnout - last.Pending
-		r.Counts, r.Pending = last.Counts, max(0, r.Turnout-shown)
-		r.Turnout = shown + r.Pending
-	default:
+	case r.Final:
 		var established int
-		if r.Counts, r.Turnout, established, err = s.tally(ctx, c); err != nil {
+		if r.Counts, r.Turnout, established, err = s.tally(ctx, c, nil); err != nil {
 			return Result{}, err
 		}
-		if r.Final {
-			r.Classes = classes(established, r.Turnout)
+		r.Classes = classes(established, r.Turnout)
+	default:
+		// What the log says, and no ballot more: a single one more would tell what
+		// the last voter chose. Where more were withdrawn than came since, the
+		// turnout waits as well: it would be less than the votes beside it.
+		shown := last.Turnout - last.Pending
+		if r.Counts, r.Entries, err = last.Counts, last.Entries, nil; r.Entries != head.Size {
+			logged, err := s.loggedBallots(ctx, c)
+			if err != nil {
+				return Result{}, err
+			}
+			if r.Counts, shown, _, err = s.tally(ctx, c, logged); err != nil {
+				return Result{}, err
+			}
+			if r.Entries = head.Size; shown == 0 {
+				r.Counts = nil // nothing to show yet
+			}
 		}
+		r.Pending = max(0, r.Turnout-shown)
+		r.Turnout = shown + r.Pending
 	}
 	if r.Same(last) {
 		return last, nil
@@ -108,8 +127,15 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 		if err != nil {
 			return err
 		}
-		if current.Version != last.Version || now.Phase != c.Phase {
+		log, err := tx.Log(c.Number)
+		if err != nil {
+			return err
+		}
+		if current.Version != last.Version || now.Phase != c.Phase || log.Size != head.Size {
 			return errOvertaken
+		}
+		if r.Final && !last.Final && c.Kind.HasOptions() {
+			r.Entries = log.Size + 1 // with the one that closes it
 		}
 		if err := tx.SaveResult(r); err != nil || last.Final {
 			return err
@@ -120,19 +146,40 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 		if err := s.record(tx, ConsultationClosed, c, "", c.Reason); err != nil {
 			return err
 		}
-		return s.publish(tx, c, &Post{Kind: Closing, Source: resultText(c, r)})
+		if err := s.publish(tx, c, &Post{Kind: Closing, Source: resultText(c, r)}); err != nil {
+			return err
+		}
+		return s.closeLog(tx, c, r)
 	})
 }
 
+// loggedBallots are the ballots of which the log says something else than the
+// ballot that is stored, sealed; nil where it says nothing. With them a tally is
+// one of the log.
+func (s *Service) loggedBallots(ctx context.Context, c Consultation) (map[Pseudonym][]byte, error) {
+	logged := map[Pseudonym][]byte{}
+	err := s.Awaiting(ctx, c.Number, func(voter Pseudonym, sealed []byte) error {
+		logged[voter] = bytes.Clone(sealed)
+		return nil
+	})
+	return logged, err
+}
+
 // tally opens every ballot and adds up: marks per option, ballots, and how many
-// of these are of established accounts.
-func (s *Service) tally(ctx context.Context, c Consultation) (counts []int, ballots, established int, err error) {
+// of these are of established accounts. Those in logged it takes from there.
+func (s *Service) tally(ctx context.Context, c Consultation, logged map[Pseudonym][]byte) (counts []int, ballots, established int, err error) {
 	secret, err := s.keys.Secret(c.ID)
 	if err != nil {
 		return nil, 0, 0, err
 	}
 	counts = make([]int, len(c.Options))
 	err = s.Ballots(ctx, c.Number, func(voter Pseudonym, _ bool, sealed []byte) error {
+		if old, waits := logged[voter]; waits {
+			if old == nil {
+				return nil
+			}
+			sealed = old
+		}
 		b, err := secret.openBallot(voter, sealed)
 		if err != nil {
 			return err
@@ -166,5 +213,3 @@ func (s *Service) Recount(ctx context.Context, c Consultation) (Result, bool, er
 	a, err := s.Audit(ctx, c)
 	return a.Result, a.Unreadable == 0 && a.Agrees(), err
 }
-
-func abs(n int) int { return max(n, -n) }

@@ -16,4 +16,7 @@ var (
 	// ErrSealed: the consultation's key is missing, so nothing can be counted
 	// and nothing may be changed until it is restored.
 	ErrSealed = errors.New("the consultation's key is missing")
+	// ErrReview: what is stored does not fit its log. Nothing is changed until
+	// somebody has looked into it.
+	ErrReview = errors.New("the consultation is under review")
 )

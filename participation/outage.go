@@ -127,6 +127,9 @@ func (s *Service) extend(tx Tx, i Incident, running []Consultation) (affected []
 		if err := s.record(tx, ConsultationExtended, c, "", reason); err != nil {
 			return nil, err
 		}
+		if err := s.logIncident(tx, c, i); err != nil {
+			return nil, err
+		}
 		affected = append(affected, c.Number)
 	}
 	return affected, nil
@@ -187,8 +190,12 @@ func (s *Service) AcceptRollback(ctx context.Context, above int64) error {
 		}
 		var affected []int64
 		for _, c := range running {
-			if !c.OpensAt.After(i.Ended) {
-				affected = append(affected, c.Number)
+			if c.OpensAt.After(i.Ended) {
+				continue
+			}
+			affected = append(affected, c.Number)
+			if err := s.logIncident(tx, c, i); err != nil {
+				return err
 			}
 		}
 		if _, err := tx.SaveIncident(i, affected); err != nil {

@@ -55,6 +55,9 @@ const (
 	Notice  PostKind = "notice"  // message to all in the consultation's thread
 	Erratum PostKind = "erratum" // correction that leaves the frozen text as it was
 	Closing PostKind = "result"  // the result, posted at closing
+	// CheckpointPost carries signed heads of logs, so that every follower's
+	// server keeps a copy. It is unlisted. The daily one has no consultation.
+	CheckpointPost PostKind = "checkpoint"
 )
 
 // Post is a message of the municipality in a consultation's thread.

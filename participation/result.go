@@ -16,6 +16,7 @@ type Result struct {
 	Boosts       int
 	Refused      map[Outcome]int // what was not counted, by reason
 	Classes      *Classes        // of a final count of 20 ballots or more; nil otherwise
+	Entries      int64           // of the log that Counts shows
 	Final        bool
 }
 

@@ -63,3 +63,23 @@ func share(n, of int) string {
 var markdown = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "`", "\\`", "#", `\#`, "!", `\!`, "~", `\~`)
 
 func escapeMarkdown(s string) string { return markdown.Replace(s) }
+
+// checkpointText is the post that carries a signed head of a consultation's log.
+func checkpointText(c Consultation, h LogHead) string {
+	what := "Signed checkpoint of the ballot log, for later comparison:"
+	if strings.HasPrefix(c.Language, "nl") {
+		what = "Getekende stand van het stemlogboek, om later te vergelijken:"
+	}
+	return what + "\n\n" + preformatted(h.Checkpoint)
+}
+
+// dailyText begins the post with the newest heads of a channel's logs.
+func dailyText(language string) string {
+	if strings.HasPrefix(language, "nl") {
+		return "De getekende standen van onze stemlogboeken, om later te vergelijken:"
+	}
+	return "Signed checkpoints of our ballot logs, for later comparison:"
+}
+
+// preformatted keeps a text as it is, in Markdown.
+func preformatted(text string) string { return "```\n" + text + "```\n" }

@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,8 +23,8 @@ type Pseudonym [16]byte
 // and outside every backup. It names voters, recognises their vote objects and
 // seals what links a person to a ballot. It is safe for concurrent use.
 type Secret struct {
-	names, marks []byte // HMAC keys
-	seal         cipher.AEAD
+	names, marks, codes []byte // HMAC keys
+	seal                cipher.AEAD
 }
 
 // NewSecret derives the working keys from K (HKDF, RFC 5869).
@@ -43,11 +44,20 @@ func NewSecret(k []byte) (*Secret, error) {
 	if err != nil {
 		return nil, fmt.Errorf("consultation key: %w", err)
 	}
-	return &Secret{names: derive("voter"), marks: derive("mark"), seal: aead}, nil
+	return &Secret{names: derive("voter"), marks: derive("mark"), codes: derive("code"), seal: aead}, nil
 }
 
 // Voter is the pseudonym of an actor, by its canonical id.
 func (s *Secret) Voter(actor string) Pseudonym { return pseudonym(s.names, actor) }
+
+// code names a ballot in the log and in the dataset, or one option of it (-1:
+// the whole ballot). Only who has the key can tell whose it is.
+func (s *Secret) code(voter Pseudonym, option int) string {
+	h := hmac.New(sha256.New, s.codes)
+	h.Write(append(voter[:], byte(option)))
+	text := base32.StdEncoding.EncodeToString(h.Sum(nil)[:10])
+	return text[:4] + "-" + text[4:8] + "-" + text[8:12] + "-" + text[12:]
+}
 
 // digest recognises a text without keeping it.
 func (s *Secret) digest(text string) Pseudonym { return pseudonym(s.marks, text) }
@@ -79,14 +89,26 @@ func (s *Secret) Open(sealed, context []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// paddedTo hides from the size of a sealed ballot how many options it chooses.
-const paddedTo = 128
+// markSize is how many bytes of a sealed ballot a mark takes.
+const markSize = 1 + 8 + 16
+
+// sealedIn is the size, or what the size is a multiple of, to which a ballot is
+// filled up before it is sealed: enough for a mark of every option that it may
+// choose, so that the size does not tell how many it does.
+func (c Consultation) sealedIn() int {
+	const step, other = 128, 100 // what else there is: times, account, inbox
+	marks := 1
+	if c.Kind == MultipleChoice {
+		marks = len(c.Options)
+	}
+	return (other + marks*markSize + step - 1) / step * step
+}
 
 // sealBallot and openBallot turn a ballot into the bytes that are stored, and
 // back, sealed to its pseudonym: choices, time, class, marks, actor, inbox,
 // zeros.
-func (s *Secret) sealBallot(b Ballot) []byte {
-	buf := make([]byte, 0, 2*paddedTo)
+func (s *Secret) sealBallot(b Ballot, size int) []byte {
+	buf := make([]byte, 0, 2*size)
 	buf = binary.BigEndian.AppendUint64(buf, b.Choices)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(b.ReceivedAt.Unix()))
 	buf = append(buf, byte(b.Class), byte(len(b.Marks)))
@@ -95,13 +117,13 @@ func (s *Secret) sealBallot(b Ballot) []byte {
 		if m.Revoked {
 			option |= 0x80
 		}
-		buf = append(append(buf, option), m.Object[:]...)
+		buf = append(append(append(buf, option), m.Object[:]...), m.Nonce[:]...)
 	}
 	for _, text := range []string{b.Actor, b.Inbox} {
 		buf = append(binary.AppendUvarint(buf, uint64(len(text))), text...)
 	}
-	if over := len(buf) % paddedTo; over > 0 {
-		buf = append(buf, make([]byte, paddedTo-over)...)
+	if over := len(buf) % size; over > 0 {
+		buf = append(buf, make([]byte, size-over)...)
 	}
 	return s.Seal(buf, b.Voter[:])
 }
@@ -119,6 +141,7 @@ func (s *Secret) openBallot(voter Pseudonym, sealed []byte) (Ballot, error) {
 		option := r.take(1)[0]
 		m.Option, m.Revoked = int(option&0x7f), option&0x80 != 0
 		copy(m.Object[:], r.take(len(m.Object)))
+		copy(m.Nonce[:], r.take(len(m.Nonce)))
 		b.Marks = append(b.Marks, m)
 	}
 	b.Actor, b.Inbox = r.text(), r.text()

@@ -15,16 +15,26 @@ type Service struct {
 	Reader
 	store Store
 	keys  Keyring
+	site  Site
 	now   func() time.Time
 
 	blocked blockList
 	inboxes inboxes
+	reviews reviews
+}
+
+// Site is where the node is found: what the log of a consultation says of it
+// stays true for good.
+type Site struct {
+	Host   string                   // with its port, if it has one
+	Object func(id string) string   // address of a consultation's object
+	Page   func(slug string) string // address of its page
 }
 
 // New makes a Service over a store and a keyring; now is the clock that closes
 // consultations.
-func New(store Store, keys Keyring, now func() time.Time) *Service {
-	return &Service{Reader: store, store: store, keys: keys, now: now}
+func New(store Store, keys Keyring, site Site, now func() time.Time) *Service {
+	return &Service{Reader: store, store: store, keys: keys, site: site, now: now}
 }
 
 // newID makes 80 random bits in 16 lower-case letters and digits.
@@ -32,13 +42,13 @@ func newID() string { return strings.ToLower(rand.Text()[:16]) }
 
 // change loads a consultation, applies a rule and saves it, recording what the
 // rule returns, all in one transaction.
-func (s *Service) change(ctx context.Context, id string, rule func(Tx, *Consultation) (EventType, error)) (Consultation, error) {
+func (s *Service) change(ctx context.Context, id string, rule func(*Consultation) (EventType, error)) (Consultation, error) {
 	var c Consultation
 	err := s.store.Update(ctx, func(tx Tx) (err error) {
 		if c, err = tx.Consultation(id); err != nil {
 			return err
 		}
-		event, err := rule(tx, &c)
+		event, err := rule(&c)
 		if err != nil {
 			return err
 		}
@@ -101,7 +111,7 @@ func (s *Service) Publish(ctx context.Context, id string) (Consultation, error) 
 	if err := s.keys.Create(c.ID); err != nil && !errors.Is(err, ErrExists) {
 		return c, fmt.Errorf("publish %s: %w", id, err)
 	}
-	c, err = s.change(ctx, c.ID, func(_ Tx, c *Consultation) (EventType, error) {
+	c, err = s.change(ctx, c.ID, func(c *Consultation) (EventType, error) {
 		return ConsultationScheduled, c.schedule()
 	})
 	if err != nil {
@@ -114,11 +124,24 @@ func (s *Service) Publish(ctx context.Context, id string) (Consultation, error) 
 }
 
 func (s *Service) open(ctx context.Context, id string) (Consultation, error) {
-	c, err := s.change(ctx, id, func(tx Tx, c *Consultation) (EventType, error) {
-		if err := c.open(s.now()); err != nil {
-			return "", err
+	var c Consultation
+	err := s.store.Update(ctx, func(tx Tx) (err error) {
+		if c, err = tx.Consultation(id); err != nil {
+			return err
 		}
-		return ConsultationOpened, tx.SaveResult(Result{Consultation: c.ID, Version: 1, At: s.now()})
+		if err := c.open(s.now()); err != nil {
+			return err
+		}
+		if err := tx.SaveConsultation(&c); err != nil {
+			return err
+		}
+		if err := tx.SaveResult(Result{Consultation: c.ID, Version: 1, At: s.now()}); err != nil {
+			return err
+		}
+		if err := s.record(tx, ConsultationOpened, c, "", c.Reason); err != nil {
+			return err
+		}
+		return s.openLog(tx, c) // after the event: its checkpoint stands under the question
 	})
 	if errors.Is(err, ErrPhase) && c.Phase == Open {
 		return c, nil // another process was first
@@ -211,6 +234,11 @@ func (s *Service) Close(ctx context.Context, id, reason string, unverified int) 
 			return Result{}, fmt.Errorf("close %s: %w", id, err)
 		}
 	}
+	if c.Kind.HasOptions() {
+		if _, err := s.writeLog(ctx, c, true); err != nil {
+			return Result{}, fmt.Errorf("close %s: %w", id, err)
+		}
+	}
 	r, err := s.count(ctx, c.ID)
 	if err != nil {
 		return r, fmt.Errorf("close %s: %w", id, err)
@@ -221,7 +249,7 @@ func (s *Service) Close(ctx context.Context, id, reason string, unverified int) 
 // Withdraw takes a published consultation back, for a public reason. Its
 // address answers "gone" from then on; nothing is counted any more.
 func (s *Service) Withdraw(ctx context.Context, id, reason string) error {
-	_, err := s.change(ctx, id, func(_ Tx, c *Consultation) (EventType, error) {
+	_, err := s.change(ctx, id, func(c *Consultation) (EventType, error) {
 		if strings.TrimSpace(reason) == "" {
 			return "", fmt.Errorf("%w: a withdrawal needs a public reason", ErrInvalid)
 		}

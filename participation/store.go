@@ -3,6 +3,8 @@ package participation
 import (
 	"context"
 	"time"
+
+	"inspraak/participation/ballotlog"
 )
 
 // Store is what the domain needs kept. The room store implements it.
@@ -36,7 +38,24 @@ type Reader interface {
 	// of their pseudonyms, until fn fails. counted is what SaveBallot was told;
 	// the bytes are fn's only while it runs.
 	Ballots(ctx context.Context, number int64, fn func(voter Pseudonym, counted bool, sealed []byte) error) error
+	// Ballot returns the sealed ballot of a voter.
+	Ballot(ctx context.Context, number int64, voter Pseudonym) (sealed []byte, err error)
 	Tallies(ctx context.Context, c Consultation) (Tallies, error)
+
+	// Log is how far a consultation's log has come; zero before it is opened.
+	Log(ctx context.Context, number int64) (LogHead, error)
+	// LogEntries calls fn for up to limit entries from one on, in order, until fn
+	// fails; a limit of 0 means all.
+	LogEntries(ctx context.Context, number, from int64, limit int, fn func(n int64, entry string) error) error
+	// LogTile returns what a tile holds; nothing if it is not there.
+	LogTile(ctx context.Context, number int64, level int, n int64) ([]byte, error)
+	// FindEntry is the newest entry with a text, or ErrNotFound.
+	FindEntry(ctx context.Context, number int64, entry string) (n int64, err error)
+	Checkpoints(ctx context.Context, number int64) ([]Checkpoint, error) // published ones, ascending
+	// Awaiting calls fn for every voter of whose ballot the log does not yet say
+	// what it is, with the sealed ballot as the log has it, nil if it has none.
+	Awaiting(ctx context.Context, number int64, fn func(voter Pseudonym, logged []byte) error) error
+
 	LastBeat(ctx context.Context) (Beat, error)
 	// Incidents lists those that affected a consultation, by its number, or all
 	// for 0; oldest first.
@@ -81,6 +100,21 @@ type Tx interface {
 	// SaveBallot keeps it; cast says whether it chooses anything, and counts as
 	// turnout. One that is withdrawn stays, for the marks it remembers.
 	SaveBallot(number int64, voter Pseudonym, cast bool, sealed []byte) error
+	// Await notes that the log does not yet say what a ballot is; logged is the
+	// sealed ballot as the log has it, nil if it has none. A note that is there
+	// already stays as it is. Written takes the note away.
+	Await(number int64, voter Pseudonym, logged []byte) error
+	Awaited(number int64, voter Pseudonym) (logged []byte, waits bool, err error)
+	Written(number int64, voter Pseudonym) error
+
+	Log(number int64) (LogHead, error)
+	SaveLog(number int64, h LogHead) error
+	AppendLog(number, first int64, entries []string) error
+	FindEntry(number int64, entry string) (n int64, err error)
+	LogTile(number int64, level int, n int64) ([]byte, error)
+	SaveLogTile(number int64, level int, n int64, hashes []byte) error
+	SaveCheckpoint(number int64, p Checkpoint) error
+
 	// Refuse adds one to the number of votes not counted for a reason.
 	Refuse(number int64, reason Outcome) error
 	Tallies(c Consultation) (Tallies, error)
@@ -125,6 +159,8 @@ type Keyring interface {
 	// Create makes and keeps a key for a new consultation; ErrExists if there
 	// is one, which is never replaced.
 	Create(consultation string) error
+	// LogKey signs the logs of all consultations.
+	LogKey() *ballotlog.Key
 	// Node is the node's own key: it recognises deleted objects and guards
 	// requests that wait for verification and concern no consultation.
 	Node() *Secret

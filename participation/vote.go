@@ -1,6 +1,7 @@
 package participation
 
 import (
+	"crypto/rand"
 	"html"
 	"slices"
 	"strings"
@@ -61,9 +62,11 @@ type Ballot struct {
 
 // ballotMark remembers the vote object that brought a choice, by a digest, so
 // that a replay is recognised and its sender can withdraw it. A revoked one
-// stays: a replay of what was withdrawn must not count.
+// stays: a replay of what was withdrawn must not count. Its nonce goes: without
+// it nobody can tell any more what the log once said of it.
 type ballotMark struct {
 	Object  [8]byte
+	Nonce   [16]byte // random; hides the choice in the log
 	Option  int
 	Revoked bool
 }
@@ -98,7 +101,7 @@ func (b Ballot) withdrew(object [8]byte) bool {
 // revoke takes mark i back. A ballot that chooses nothing any more forgets
 // whose it was.
 func (b *Ballot) revoke(i int) {
-	b.Marks[i].Revoked = true
+	b.Marks[i].Revoked, b.Marks[i].Nonce = true, [16]byte{}
 	b.Choices &^= uint64(1) << b.Marks[i].Option
 	if b.Choices == 0 {
 		b.forget()
@@ -147,6 +150,8 @@ func (c Consultation) add(b *Ballot, i int, object [8]byte) Outcome {
 		return Repeated
 	}
 	b.Choices |= bit
-	b.Marks = append(b.Marks, ballotMark{Object: object, Option: i})
+	m := ballotMark{Object: object, Option: i}
+	rand.Read(m.Nonce[:]) // never fails (crypto/rand, Go 1.24)
+	b.Marks = append(b.Marks, m)
 	return Counted
 }

@@ -17,14 +17,15 @@ const (
 )
 
 type ballotStatements struct {
-	get, save, all                       *sql.Stmt
+	get                                  statement
+	save, all                            *sql.Stmt
 	refuse                               *sql.Stmt
 	bury, expire, excess, trim, isBuried *sql.Stmt
 }
 
 func prepareBallots(p *preparer) ballotStatements {
 	return ballotStatements{
-		get: p.write(`SELECT sealed FROM ballot WHERE consultation = ? AND voter = ?`),
+		get: p.both(`SELECT sealed FROM ballot WHERE consultation = ? AND voter = ?`),
 		save: p.write(`INSERT INTO ballot (consultation, voter, counted, sealed) VALUES (?, ?, ?, ?)
 			ON CONFLICT (consultation, voter) DO UPDATE SET counted = excluded.counted, sealed = excluded.sealed`),
 		all: p.read(`SELECT voter, counted, sealed FROM ballot WHERE consultation = ? ORDER BY voter`),
@@ -56,10 +57,16 @@ func (d *DB) Ballots(ctx context.Context, number int64, fn func(participation.Ps
 	}, number)
 }
 
+// Ballot implements participation.Reader.
+func (d *DB) Ballot(ctx context.Context, number int64, voter participation.Pseudonym) ([]byte, error) {
+	sealed, err := column[[]byte](one(ctx, d.ballots.get.read, number, voter[:]))
+	return sealed, named(err, "ballot in", fmt.Sprint(number))
+}
+
 // Ballot implements participation.Tx.
 func (t *tx) Ballot(number int64, voter participation.Pseudonym) ([]byte, error) {
 	var sealed []byte
-	err := t.query(t.db.ballots.get, number, voter[:])(&sealed)
+	err := t.query(t.db.ballots.get.write, number, voter[:])(&sealed)
 	if errors.Is(err, participation.ErrNotFound) {
 		return nil, nil
 	}

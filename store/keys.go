@@ -14,6 +14,7 @@ import (
 
 	"inspraak/activitypub/signature"
 	"inspraak/participation"
+	"inspraak/participation/ballotlog"
 )
 
 var _ participation.Keyring = (*Keys)(nil)
@@ -21,6 +22,7 @@ var _ participation.Keyring = (*Keys)(nil)
 // Keys are the node's secret keys, each in a file of its own:
 //
 //	node.key                 the node's own
+//	log.key                  signs the logs of all consultations: an Ed25519 seed in hexadecimal
 //	consultations/ID.key     one per consultation: 32 bytes in hexadecimal
 //	actors/NAME.pem          one per channel: RSA private key, PKCS #8
 //
@@ -30,6 +32,7 @@ var _ participation.Keyring = (*Keys)(nil)
 type Keys struct {
 	dir  string
 	node *participation.Secret
+	log  *ballotlog.Key
 
 	mu      sync.Mutex
 	secrets map[string]*participation.Secret
@@ -56,6 +59,15 @@ func OpenKeys(dir string, create bool) (*Keys, error) {
 	if k.node, err = readSecret(k.nodeFile()); err != nil {
 		return nil, fmt.Errorf("open keys: the node's key: %w", err)
 	}
+	seed, err := readHex(k.logFile())
+	if err == nil {
+		k.log, err = ballotlog.NewKey(seed)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open keys: %s is missing, which signs the ballot logs and is never made anew: restore it from a backup", k.logFile())
+	} else if err != nil {
+		return nil, fmt.Errorf("open keys: the key of the logs: %w", err)
+	}
 	return k, nil
 }
 
@@ -65,12 +77,16 @@ func (k *Keys) prepare() error {
 			return err
 		}
 	}
-	err := writeSecret(k.nodeFile())
-	if errors.Is(err, participation.ErrExists) {
-		return nil
+	for _, file := range []string{k.nodeFile(), k.logFile()} {
+		if err := writeSecret(file); err != nil && !errors.Is(err, participation.ErrExists) {
+			return err
+		}
 	}
-	return err
+	return nil
 }
+
+// LogKey implements participation.Keyring.
+func (k *Keys) LogKey() *ballotlog.Key { return k.log }
 
 // Node implements participation.Keyring.
 func (k *Keys) Node() *participation.Secret { return k.node }
@@ -150,6 +166,7 @@ func (k *Keys) CreateActorKey(name string) error {
 }
 
 func (k *Keys) nodeFile() string { return filepath.Join(k.dir, "node.key") }
+func (k *Keys) logFile() string  { return filepath.Join(k.dir, "log.key") }
 
 // keyName keeps a name within its directory.
 var keyName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
@@ -161,14 +178,22 @@ func (k *Keys) file(kind, name, extension string) (string, error) {
 	return filepath.Join(k.dir, kind, name+extension), nil
 }
 
-func readSecret(path string) (*participation.Secret, error) {
+func readHex(path string) ([]byte, error) {
 	content, err := readPrivate(path)
 	if err != nil {
 		return nil, err
 	}
 	raw, err := hex.DecodeString(strings.TrimSpace(string(content)))
 	if err != nil {
-		return nil, fmt.Errorf("%s: not a key in hexadecimal; restore it from its escrow copy", path)
+		return nil, fmt.Errorf("%s: not a key in hexadecimal; restore it from its copy", path)
+	}
+	return raw, nil
+}
+
+func readSecret(path string) (*participation.Secret, error) {
+	raw, err := readHex(path)
+	if err != nil {
+		return nil, err
 	}
 	s, err := participation.NewSecret(raw)
 	if err != nil {

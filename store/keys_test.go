@@ -67,7 +67,7 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "files", files, []string{"actors/gemeente.pem", "consultations/c1.key", "node.key"})
+	same(t, "files", files, []string{"actors/gemeente.pem", "consultations/c1.key", "log.key", "node.key"})
 }
 
 func TestKeysThatOthersMayRead(t *testing.T) {

@@ -176,6 +176,7 @@ type prepared struct {
 	txn           transactionStatements
 	consultations consultationStatements
 	ballots       ballotStatements
+	logs          logStatements
 	results       resultStatements
 	replies       replyStatements
 	moderation    moderationStatements
@@ -193,6 +194,7 @@ func prepareAll(p *preparer) prepared {
 		txn:           prepareTransaction(p),
 		consultations: prepareConsultations(p),
 		ballots:       prepareBallots(p),
+		logs:          prepareLogs(p),
 		results:       prepareResults(p),
 		replies:       prepareReplies(p),
 		moderation:    prepareModeration(p),

@@ -12,9 +12,9 @@ const (
 		r.url, r.visibility, r.standing, r.reason, r.published, r.updated, r.received, r.images`
 	replySource = ` FROM reply r JOIN consultation c ON c.number = r.consultation `
 
-	postColumns = `p.id, c.id, p.channel, p.kind, p.in_reply_to, p.mention, p.mention_name, p.mention_handle,
+	postColumns = `p.id, coalesce(c.id, ''), p.channel, p.kind, p.in_reply_to, p.mention, p.mention_name, p.mention_handle,
 		p.mention_url, p.source, p.html, p.language, p.published`
-	postSource = ` FROM post p JOIN consultation c ON c.number = p.consultation `
+	postSource = ` FROM post p LEFT JOIN consultation c ON c.number = p.consultation `
 )
 
 type replyStatements struct {
@@ -149,9 +149,13 @@ func (t *tx) UnsetGestures(actor string) error { return t.do(t.db.replies.unsetA
 
 // SavePost implements participation.Tx.
 func (t *tx) SavePost(p participation.Post) error {
-	number, err := t.number(p.Consultation)
-	if err != nil {
-		return named(err, "save post", p.ID)
+	var number any // NULL for a post in no thread
+	if p.Consultation != "" {
+		n, err := t.number(p.Consultation)
+		if err != nil {
+			return named(err, "save post", p.ID)
+		}
+		number = n
 	}
 	return named(t.do(t.db.replies.savePost, p.ID, number, p.Channel, p.Kind, p.InReplyTo, p.Mention.ID,
 		p.Mention.Name, p.Mention.Handle, p.Mention.URL, p.Source, p.HTML, p.Language, ms(p.Published)),

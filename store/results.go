@@ -15,7 +15,7 @@ type resultStatements struct {
 func prepareResults(p *preparer) resultStatements {
 	return resultStatements{
 		newest: p.both(`SELECT c.id, r.version, r.at, r.turnout, r.counts, r.pending, r.replies, r.likes, r.boosts,
-			r.refused, r.classes, r.final FROM result r JOIN consultation c ON c.number = r.consultation
+			r.refused, r.classes, r.entries, r.final FROM result r JOIN consultation c ON c.number = r.consultation
 			WHERE r.consultation = (SELECT number FROM consultation WHERE id = ?)
 			ORDER BY r.version DESC LIMIT 1`),
 		// One statement, so that all numbers are of the same moment.
@@ -26,16 +26,16 @@ func prepareResults(p *preparer) resultStatements {
 			(SELECT count(*) FROM gesture WHERE consultation = ?1 AND gesture = 'boost'),
 			(SELECT json_group_object(reason, n) FROM refused WHERE consultation = ?1)`),
 		save: p.write(`INSERT INTO result (consultation, version, at, turnout, counts, pending, replies, likes, boosts,
-			refused, classes, final) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			refused, classes, entries, final) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (consultation, version) DO UPDATE SET at = excluded.at, turnout = excluded.turnout,
 			counts = excluded.counts, pending = excluded.pending, replies = excluded.replies, likes = excluded.likes,
-			boosts = excluded.boosts, refused = excluded.refused, classes = excluded.classes, final = excluded.final`),
+			boosts = excluded.boosts, refused = excluded.refused, classes = excluded.classes, entries = excluded.entries, final = excluded.final`),
 	}
 }
 
 func scanResult(row scanner) (r participation.Result, err error) {
 	err = row(&r.Consultation, &r.Version, when{&r.At}, &r.Turnout, document{&r.Counts}, &r.Pending, &r.Replies,
-		&r.Likes, &r.Boosts, document{&r.Refused}, document{&r.Classes}, &r.Final)
+		&r.Likes, &r.Boosts, document{&r.Refused}, document{&r.Classes}, &r.Entries, &r.Final)
 	return r, err
 }
 
@@ -87,5 +87,5 @@ func (t *tx) SaveResult(r participation.Result) error {
 		return err
 	}
 	return named(t.do(t.db.results.save, number, r.Version, ms(r.At), r.Turnout, counts, r.Pending, r.Replies,
-		r.Likes, r.Boosts, refused, classes, r.Final), "save result of", r.Consultation)
+		r.Likes, r.Boosts, refused, classes, r.Entries, r.Final), "save result of", r.Consultation)
 }

@@ -24,7 +24,7 @@ func node(t testing.TB) (*participation.Service, participation.Consultation) {
 	if err := keys.Create(c.ID); err != nil {
 		t.Fatal(err)
 	}
-	return participation.New(db, keys, func() time.Time { return noon }), c
+	return participation.New(db, keys, testSite(), func() time.Time { return noon }), c
 }
 
 // vote is one of several by the same person, each for another option.
@@ -224,4 +224,13 @@ func TestConsultationIsNeverStale(t *testing.T) {
 		same(t, "options", got.Options, c.Options)
 		return err
 	})
+}
+
+// testSite is where the node of the tests is found.
+func testSite() participation.Site {
+	return participation.Site{
+		Host:   "node.example",
+		Object: func(id string) string { return "https://node.example/o/" + id },
+		Page:   func(slug string) string { return "https://node.example/consultations/" + slug },
+	}
 }

@@ -60,7 +60,7 @@ func (a *app) openNode(cfg Config) (*office, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &office{Config: cfg, Service: participation.New(db, keys, a.now), db: db, keys: keys}, nil
+	return &office{Config: cfg, Service: participation.New(db, keys, cfg.URLs.Site(), a.now), db: db, keys: keys}, nil
 }
 
 // Close closes the database.

@@ -121,7 +121,7 @@ func (i *initCommand) make(a *app, cfg Config, channel participation.Channel) er
 	if err != nil {
 		return err
 	}
-	return errors.Join(participation.New(db, keys, a.now).SaveChannel(a.ctx, channel, false), db.Close())
+	return errors.Join(participation.New(db, keys, cfg.URLs.Site(), a.now).SaveChannel(a.ctx, channel, false), db.Close())
 }
 
 func (i *initCommand) configText() string {

@@ -80,7 +80,7 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 		Transport: s.Transport,
 		RootCAs:   s.RootCAs,
 	})
-	n.Service = participation.New(n.DB, n.Keys, s.Now)
+	n.Service = participation.New(n.DB, n.Keys, c.URLs.Site(), s.Now)
 	n.Federation = activitypub.New(activitypub.Config{
 		URLs: c.URLs, Name: c.Name, Version: version(), Store: n.DB, Service: n.Service, Keys: n.Keys,
 		Secrets: n.Keys, Client: n.client, Loopback: c.Loopback, Log: s.Log, Now: s.Now,

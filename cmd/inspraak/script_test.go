@@ -106,7 +106,7 @@ func fingerprintOf(s *testscript.TestScript) string {
 func arrive(s *testscript.TestScript, slug string) {
 	db, keys := openScriptNode(s)
 	defer db.Close()
-	ctx, service := context.Background(), participation.New(db, keys, time.Now)
+	ctx, service := context.Background(), participation.New(db, keys, activitypub.URLs{}.Site(), time.Now)
 	c, err := service.Consultation(ctx, slug)
 	s.Check(err)
 	if c.Kind.HasOptions() {

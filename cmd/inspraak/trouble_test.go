@@ -300,7 +300,7 @@ func TestStaleCountNeverReplacesTheResult(t *testing.T) {
 	s.wait(10 * time.Minute)
 	between := &interrupted{Store: s.node.DB}
 	between.once = func() { must2(s.node.Service.Close(t.Context(), s.q1.ID, "vroeg", 0))(s.cluster) }
-	must2(participation.New(between, s.node.Keys, s.clock).CountDue(t.Context()))(s.cluster)
+	must2(participation.New(between, s.node.Keys, s.node.urls.Site(), s.clock).CountDue(t.Context()))(s.cluster)
 	if between.once != nil {
 		t.Fatal("nothing was counted")
 	}

@@ -52,6 +52,51 @@ CREATE TABLE ballot (
     PRIMARY KEY (consultation, voter)
 ) STRICT, WITHOUT ROWID;
 
+-- Voters of whose ballot the log does not yet say what it is. Rows lie in the
+-- order of pseudonyms, and go when the log has been written.
+CREATE TABLE log_waiting (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    voter        BLOB NOT NULL CHECK (length(voter) = 16),  -- pseudonym
+    logged       BLOB,                                      -- the sealed ballot as the log has it
+    PRIMARY KEY (consultation, voter)
+) STRICT, WITHOUT ROWID;
+
+-- How far each consultation's ballot log has come.
+CREATE TABLE log (
+    consultation INTEGER PRIMARY KEY REFERENCES consultation (number),
+    size         INTEGER NOT NULL CHECK (size > 0),
+    at           INTEGER NOT NULL,
+    checkpoint   TEXT NOT NULL                              -- signed, of all entries
+) STRICT;
+
+-- Its entries, which are only ever added. They are public.
+CREATE TABLE log_entry (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    n            INTEGER NOT NULL CHECK (n >= 0),
+    entry        TEXT NOT NULL,
+    PRIMARY KEY (consultation, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX log_entry_ballot ON log_entry (consultation, substr(entry, 11, 10)) WHERE entry GLOB 'ballot/*';
+
+-- Its Merkle tree, in tiles of 256 hashes (C2SP tlog-tiles).
+CREATE TABLE log_tile (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    level        INTEGER NOT NULL,
+    n            INTEGER NOT NULL,
+    hashes       BLOB NOT NULL CHECK (length(hashes) % 32 = 0),
+    PRIMARY KEY (consultation, level, n)
+) STRICT;
+
+-- Its signed heads that were published.
+CREATE TABLE checkpoint (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    size         INTEGER NOT NULL,
+    at           INTEGER NOT NULL,
+    note         TEXT NOT NULL,
+    PRIMARY KEY (consultation, size)
+) STRICT, WITHOUT ROWID;
+
 -- How many votes were not counted, by reason.
 CREATE TABLE refused (
     consultation INTEGER NOT NULL REFERENCES consultation (number),
@@ -110,6 +155,7 @@ CREATE TABLE result (
     boosts       INTEGER NOT NULL,
     refused      TEXT NOT NULL,  -- JSON
     classes      TEXT NOT NULL,  -- JSON, null until it is final
+    entries      INTEGER NOT NULL, -- of the log that the counts show
     final        INTEGER NOT NULL CHECK (final IN (0, 1)),
     PRIMARY KEY (consultation, version)
 ) STRICT, WITHOUT ROWID;
@@ -117,9 +163,9 @@ CREATE TABLE result (
 -- What the municipality wrote in a thread.
 CREATE TABLE post (
     id             TEXT PRIMARY KEY CHECK (id <> ''),
-    consultation   INTEGER NOT NULL REFERENCES consultation (number),
+    consultation   INTEGER REFERENCES consultation (number), -- NULL: of the channel, in no thread
     channel        TEXT NOT NULL REFERENCES channel (name),
-    kind           TEXT NOT NULL CHECK (kind IN ('answer', 'notice', 'erratum', 'result')),
+    kind           TEXT NOT NULL CHECK (kind IN ('answer', 'notice', 'erratum', 'result', 'checkpoint')),
     in_reply_to    TEXT NOT NULL,
     mention        TEXT NOT NULL,  -- canonical actor id of whom an answer addresses
     mention_name   TEXT NOT NULL,
