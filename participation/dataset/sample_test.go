@@ -50,7 +50,7 @@ const title = "Fietspad of \"parkeren\"?\r\nZeg het | ons: <b>*één*</b> & 🚲
 func small(t testing.TB) dataset.Input {
 	t.Helper()
 	_, key := keys(t)
-	options := []string{"Fietspad, \"breed\"", "Parkeren | laden", "Žádné – niets 🌳"}
+	options := []string{"Fietspad, \"breed\"", "Parkeren & laden | lossen", "Žádné – niets 🌳"}
 	question := opening(t, options)
 	entries := []string{"open/v1 " + string(question)}
 	counts := make([]int, len(options))
