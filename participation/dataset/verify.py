@@ -1,0 +1,1 @@
+# The verifier takes this place.
