@@ -55,7 +55,7 @@ func (s *Service) cast(tx Tx, c Consultation, v Vote) (Outcome, error) {
 		return "", err
 	}
 	if ballot.Choices == 0 {
-		ballot.Actor, ballot.Inbox, ballot.ReceivedAt = v.Actor, v.Inbox, v.ReceivedAt
+		ballot.Actor, ballot.Inbox, ballot.ReceivedAt, ballot.Since = v.Actor, v.Inbox, v.ReceivedAt, day(v.AccountSince)
 	}
 	if len(ballot.Marks) == 0 {
 		ballot.Class = c.class(v)

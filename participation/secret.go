@@ -105,8 +105,8 @@ func (c Consultation) sealedIn() int {
 }
 
 // sealBallot and openBallot turn a ballot into the bytes that are stored, and
-// back, sealed to its pseudonym: choices, time, class, marks, actor, inbox,
-// zeros.
+// back, sealed to its pseudonym: choices, time, class, marks, actor, inbox, age
+// of the account, zeros.
 func (s *Secret) sealBallot(b Ballot, size int) []byte {
 	buf := make([]byte, 0, 2*size)
 	buf = binary.BigEndian.AppendUint64(buf, b.Choices)
@@ -122,6 +122,7 @@ func (s *Secret) sealBallot(b Ballot, size int) []byte {
 	for _, text := range []string{b.Actor, b.Inbox} {
 		buf = append(binary.AppendUvarint(buf, uint64(len(text))), text...)
 	}
+	buf = binary.AppendUvarint(buf, uint64(b.Since))
 	if over := len(buf) % size; over > 0 {
 		buf = append(buf, make([]byte, size-over)...)
 	}
@@ -145,6 +146,8 @@ func (s *Secret) openBallot(voter Pseudonym, sealed []byte) (Ballot, error) {
 		b.Marks = append(b.Marks, m)
 	}
 	b.Actor, b.Inbox = r.text(), r.text()
+	since, _ := binary.Uvarint(r.buf)
+	b.Since = int(since)
 	if r.short {
 		return Ballot{}, errors.New("open ballot: cut short")
 	}

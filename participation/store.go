@@ -56,6 +56,12 @@ type Reader interface {
 	// what it is, with the sealed ballot as the log has it, nil if it has none.
 	Awaiting(ctx context.Context, number int64, fn func(voter Pseudonym, logged []byte) error) error
 
+	// DatasetFiles lists what is kept of a consultation's dataset, by name; it is
+	// whole once the manifest is among them.
+	DatasetFiles(ctx context.Context, number int64) ([]DatasetFile, error)
+	// DatasetParts calls fn for each part of a file, in order, until fn fails.
+	DatasetParts(ctx context.Context, number int64, name string, fn func(part []byte) error) error
+
 	LastBeat(ctx context.Context) (Beat, error)
 	// Incidents lists those that affected a consultation, by its number, or all
 	// for 0; oldest first.
@@ -114,6 +120,10 @@ type Tx interface {
 	LogTile(number int64, level int, n int64) ([]byte, error)
 	SaveLogTile(number int64, level int, n int64, hashes []byte) error
 	SaveCheckpoint(number int64, p Checkpoint) error
+
+	// SaveDatasetPart keeps a part of a file of a dataset, numbered from 0.
+	SaveDatasetPart(number int64, name string, part int, content []byte) error
+	DropDataset(number int64) error
 
 	// Refuse adds one to the number of votes not counted for a reason.
 	Refuse(number int64, reason Outcome) error

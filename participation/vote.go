@@ -58,6 +58,7 @@ type Ballot struct {
 	Actor      string // empty once the account is gone
 	Inbox      string
 	ReceivedAt time.Time // of the first mark, whole seconds
+	Since      int       // day since 1970 on which its server says the account was made; 0 if it does not
 }
 
 // ballotMark remembers the vote object that brought a choice, by a digest, so
@@ -109,7 +110,7 @@ func (b *Ballot) revoke(i int) {
 }
 
 // forget drops what tells whose ballot it is; choices and marks stay.
-func (b *Ballot) forget() { b.Actor, b.Inbox, b.ReceivedAt = "", "", time.Time{} }
+func (b *Ballot) forget() { b.Actor, b.Inbox, b.ReceivedAt, b.Since = "", "", time.Time{}, 0 }
 
 // match finds the option that a mark names: equal bytes, else equal after NFC,
 // HTML-unescaping, trimming and collapsing of blanks, which undoes all that
@@ -154,4 +155,12 @@ func (c Consultation) add(b *Ballot, i int, object [8]byte) Outcome {
 	rand.Read(m.Nonce[:]) // never fails (crypto/rand, Go 1.24)
 	b.Marks = append(b.Marks, m)
 	return Counted
+}
+
+// day counts days since 1970; 0 for a time that is not known or lies before.
+func day(t time.Time) int {
+	if t.IsZero() {
+		return 0
+	}
+	return max(0, int(t.Unix()/(24*60*60)))
 }

@@ -13,9 +13,11 @@ type logStatements struct {
 	head, tile, find     statement
 	entries, checkpoints *sql.Stmt
 	awaiting             *sql.Stmt
+	files, parts         *sql.Stmt
 
 	await, awaited, written           *sql.Stmt
 	saveHead, append, saveTile, saveC *sql.Stmt
+	savePart, drop                    *sql.Stmt
 }
 
 func prepareLogs(p *preparer) logStatements {
@@ -27,6 +29,11 @@ func prepareLogs(p *preparer) logStatements {
 		entries:     p.read(`SELECT n, entry FROM log_entry WHERE consultation = ? AND n >= ? ORDER BY n LIMIT ?`),
 		checkpoints: p.read(`SELECT size, at, note FROM checkpoint WHERE consultation = ? ORDER BY size`),
 		awaiting:    p.read(`SELECT voter, logged FROM log_waiting WHERE consultation = ? ORDER BY voter`),
+		files: p.read(`SELECT name, sum(length(content)) FROM dataset WHERE consultation = ? GROUP BY name ORDER BY name`),
+		parts: p.read(`SELECT content FROM dataset WHERE consultation = ? AND name = ? ORDER BY part`),
+
+		savePart: p.write(`INSERT INTO dataset (consultation, name, part, content) VALUES (?, ?, ?, ?)`),
+		drop:     p.write(`DELETE FROM dataset WHERE consultation = ?`),
 
 		await: p.write(`INSERT INTO log_waiting (consultation, voter, logged) VALUES (?, ?, ?)
 			ON CONFLICT (consultation, voter) DO NOTHING`),
@@ -166,3 +173,30 @@ func (t *tx) SaveLogTile(number int64, level int, n int64, hashes []byte) error 
 func (t *tx) SaveCheckpoint(number int64, p participation.Checkpoint) error {
 	return t.do(t.db.logs.saveC, number, p.Size, ms(p.At), p.Note)
 }
+
+// DatasetFiles implements participation.Reader.
+func (d *DB) DatasetFiles(ctx context.Context, number int64) ([]participation.DatasetFile, error) {
+	return list(ctx, d.logs.files, func(row scanner) (f participation.DatasetFile, err error) {
+		err = row(&f.Name, &f.Size)
+		return f, err
+	}, number)
+}
+
+// DatasetParts implements participation.Reader.
+func (d *DB) DatasetParts(ctx context.Context, number int64, name string, fn func([]byte) error) error {
+	var content sql.RawBytes
+	return each(ctx, d.logs.parts, func(row scanner) error {
+		if err := row(&content); err != nil {
+			return fmt.Errorf("read dataset: %w", err)
+		}
+		return fn(content)
+	}, number, name)
+}
+
+// SaveDatasetPart implements participation.Tx.
+func (t *tx) SaveDatasetPart(number int64, name string, part int, content []byte) error {
+	return t.do(t.db.logs.savePart, number, name, part, content)
+}
+
+// DropDataset implements participation.Tx.
+func (t *tx) DropDataset(number int64) error { return t.do(t.db.logs.drop, number) }

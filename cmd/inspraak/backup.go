@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,7 +42,7 @@ func (b backupCommand) Run(a *app) error {
 		if err := o.db.Backup(a.ctx, copied); err != nil {
 			return err
 		}
-		entries := []archiveEntry{{"inspraak.yaml", o.Path}}
+		entries := []archiveEntry{{"inspraak.yaml", o.Path}, {"keys/log.key", filepath.Join(o.Keys, "log.key")}}
 		for _, set := range []struct{ name, pattern string }{
 			{"keys/actors/", filepath.Join(o.Keys, "actors", "*.pem")},
 			{"media/", filepath.Join(o.Media, "*.*")},
@@ -137,6 +138,10 @@ func (r restoreCommand) place(a *app, work string, placed *placement) error {
 	}
 	if _, err := os.Stat(filepath.Join(cfg.Keys, "node.key")); errors.Is(err, fs.ErrNotExist) {
 		placed.files = append(placed.files, filepath.Join(cfg.Keys, "node.key"))
+	}
+	// Before the keys are made: a new key of the logs would sign what is not theirs.
+	if err := placed.logKey(filepath.Join(work, "keys", "log.key"), filepath.Join(cfg.Keys, "log.key")); err != nil {
+		return err
 	}
 	// The node's key only recognises late deletions and waiting requests; a new
 	// one costs at most those of the last week.
@@ -235,6 +240,19 @@ func (p *placement) put(from, to string, mode fs.FileMode) error {
 	}
 	p.files = append(p.files, to)
 	return nil
+}
+
+// logKey puts the key of the logs in its place, unless the same one is there.
+func (p *placement) logKey(from, to string) error {
+	there, err := os.ReadFile(to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p.put(from, to, 0o400)
+	}
+	backed, failed := os.ReadFile(from)
+	if err = errors.Join(err, failed); err == nil && !bytes.Equal(there, backed) {
+		err = fmt.Errorf("%s is another key than the one in the backup, which signed its logs: move it away", to)
+	}
+	return err
 }
 
 func (p *placement) undo() error {

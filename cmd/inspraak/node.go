@@ -221,6 +221,14 @@ func (n *Node) jobs() []job {
 		{"heartbeat", beatEvery, n.heartbeat},
 		{"clock", time.Second, n.moveClock},
 		{"recount", time.Second, n.recount},
+		{"dataset", time.Second, func(ctx context.Context) (bool, error) {
+			frozen, err := n.Service.FreezeDue(ctx, n.config.Name)
+			return frozen > 0, err
+		}},
+		{"checkpoints", time.Minute, func(ctx context.Context) (bool, error) {
+			posted, err := n.Service.PostCheckpoints(ctx)
+			return posted > 0, err
+		}},
 		{"publish", 500 * time.Millisecond, n.publish},
 		{"waiting room", 15 * time.Second, func(ctx context.Context) (bool, error) {
 			settled, err := n.Federation.RetryWaiting(ctx)

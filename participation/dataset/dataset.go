@@ -26,8 +26,8 @@ type Row struct {
 	Nonce   string // 32 lower-case hexadecimal digits
 }
 
-// Cell is a number that may be published, with what it is a number of: a
-// multiple of 5, and at least 10 unless it is Other.
+// Cell is a number that may be published, with what it is a number of. A number
+// of voters is a multiple of 5, and at least 10 unless it is Other.
 type Cell struct {
 	Name string
 	N    int

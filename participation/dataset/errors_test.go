@@ -54,7 +54,7 @@ func TestBadInput(t *testing.T) {
 		"no checkpoint":                       func(in *dataset.Input) { in.Checkpoints = nil },
 		"log or the ballots are missing":      func(in *dataset.Input) { in.Rows = nil },
 		"below 10":                            func(in *dataset.Input) { in.Servers[0].N = 5 },
-		"not rounded to 5":                    func(in *dataset.Input) { in.Refused[0].N = 12 },
+		"not rounded to 5":                    func(in *dataset.Input) { in.Servers[0].N = 12 },
 		`"other" is 3, not rounded`:           func(in *dataset.Input) { in.Servers[1].N = 3 },
 		"stands there twice":                  func(in *dataset.Input) { in.Servers[1].Name = in.Servers[0].Name },
 		"is not a code":                       row(func(r *dataset.Row) { r.Code = strings.ToLower(r.Code) }),

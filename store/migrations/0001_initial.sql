@@ -97,6 +97,15 @@ CREATE TABLE checkpoint (
     PRIMARY KEY (consultation, size)
 ) STRICT, WITHOUT ROWID;
 
+-- The files published of a closed consultation, in parts. They are public.
+CREATE TABLE dataset (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    name         TEXT NOT NULL,
+    part         INTEGER NOT NULL,
+    content      BLOB NOT NULL,
+    PRIMARY KEY (consultation, name, part)
+) STRICT;
+
 -- How many votes were not counted, by reason.
 CREATE TABLE refused (
     consultation INTEGER NOT NULL REFERENCES consultation (number),
