@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -186,6 +187,14 @@ func (n *testNode) result(c participation.Consultation) participation.Result {
 	r, err := n.Service.Result(n.cluster.t.Context(), c.ID)
 	n.cluster.must(err)
 	return r
+}
+
+// results are the posts that tell a result.
+func (n *testNode) results(c participation.Consultation) []participation.Post {
+	n.cluster.t.Helper()
+	return slices.DeleteFunc(must2(n.Service.Posts(n.cluster.t.Context(), c.ID))(n.cluster), func(p participation.Post) bool {
+		return p.Kind != participation.Closing
+	})
 }
 
 func (n *testNode) fingerprint() map[string]string {

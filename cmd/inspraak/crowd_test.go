@@ -299,7 +299,7 @@ func TestClassesAreToldAfterClosing(t *testing.T) {
 			}
 		}
 	}
-	posts := must2(f.node.Service.Posts(t.Context(), live.ID))(f.cluster)
+	posts := f.node.results(live)
 	if len(posts) != 1 || !strings.Contains(posts[0].HTML, "gevestigde accounts: minstens 16; andere: minder dan 10.") {
 		t.Errorf("posts %v", posts)
 	}

@@ -37,7 +37,7 @@ func TestCheckFindsTampering(t *testing.T) {
 			plain := binary.BigEndian.AppendUint64(nil, choices)
 			plain = append(append(plain, make([]byte, 8+1)...), byte(len(marks))) // time and class
 			for _, m := range marks {
-				plain = append(append(plain, m), make([]byte, 8)...)
+				plain = append(append(plain, m), make([]byte, 8+16)...) // vote object and nonce
 			}
 			secret := must2(s.node.Keys.Secret(c.ID))(s.cluster)
 			return tx.SaveBallot(c.Number, voter, choices != 0, secret.Seal(append(plain, 0, 0), voter[:]))

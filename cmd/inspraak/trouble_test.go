@@ -309,7 +309,7 @@ func TestStaleCountNeverReplacesTheResult(t *testing.T) {
 		t.Errorf("counts %v, want [1 0 0]", r.Counts)
 	}
 	s.settle()
-	if posts := must2(s.node.Service.Posts(t.Context(), s.q1.ID))(s.cluster); len(posts) != 1 {
+	if posts := s.node.results(s.q1); len(posts) != 1 {
 		t.Errorf("%d posts of the result, want 1", len(posts))
 	}
 	if now := s.node.result(s.q1); now.Version != r.Version {
