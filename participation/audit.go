@@ -21,18 +21,38 @@ type Audit struct {
 	Mismarked  int // counted although they choose nothing, or the other way round
 	Doubled    int // voters with more than one ballot, or with an option more often than once
 	Overfull   int // ballots that choose more options than they may, or options that are not there
+
+	Entries int64  // of the log
+	Log     string // the first thing by which ballots, log, result and dataset do not fit, naming the place; empty: they do
 }
 
 // Audit opens every ballot of a consultation and compares it with what is
-// stored beside it. It changes nothing, and fails with ErrSealed where the key
-// is not here.
+// stored beside it, with the log and with the dataset, all as of one moment. It
+// changes nothing, and fails with ErrSealed where the key is not here.
 func (s *Service) Audit(ctx context.Context, c Consultation) (a Audit, err error) {
-	if a.Result, err = s.Result(ctx, c.ID); err != nil {
+	err = s.Snapshot(ctx, func(ctx context.Context) error {
+		if c, err = s.Consultation(ctx, c.ID); err != nil {
+			return err
+		}
+		if a, err = s.audit(ctx, c); err != nil {
+			return err
+		}
+		a.Log, err = s.auditLog(ctx, c, &a)
+		return err
+	})
+	if err != nil {
 		return a, fmt.Errorf("audit %s: %w", c.Slug, err)
+	}
+	return a, nil
+}
+
+func (s *Service) audit(ctx context.Context, c Consultation) (a Audit, err error) {
+	if a.Result, err = s.Result(ctx, c.ID); err != nil {
+		return a, err
 	}
 	secret, err := s.keys.Secret(c.ID)
 	if err != nil {
-		return a, fmt.Errorf("audit %s: %w", c.Slug, err)
+		return a, err
 	}
 	a.Counts = make([]int, len(c.Options))
 	var last Pseudonym
@@ -52,10 +72,7 @@ func (s *Service) Audit(ctx context.Context, c Consultation) (a Audit, err error
 		a.add(c, plain, counted)
 		return nil
 	})
-	if err != nil {
-		return a, fmt.Errorf("audit %s: %w", c.Slug, err)
-	}
-	return a, nil
+	return a, err
 }
 
 // add judges one ballot, in the form that sealBallot gives it, without taking
@@ -96,6 +113,11 @@ func (a *Audit) add(c Consultation, plain []byte, counted bool) {
 	for i := range a.Counts {
 		a.Counts[i] += int(choices >> i & 1)
 	}
+}
+
+// Fits tells whether nothing at all was found.
+func (a Audit) Fits(c Consultation) bool {
+	return a.Agrees() && a.AddsUp(c) && a.Log == "" && a.Unreadable+a.Mismarked+a.Doubled+a.Overfull == 0
 }
 
 // Agrees tells whether the newest snapshot shows what the ballots say. One that

@@ -141,11 +141,20 @@ func (s *Service) openLog(tx Tx, c Consultation) error {
 	if !c.Kind.HasOptions() {
 		return nil
 	}
+	entry, err := s.openEntry(c)
+	if err != nil {
+		return err
+	}
+	return s.appendLog(tx, c, []string{entry}, true)
+}
+
+// openEntry is entry 0: what is asked, and under which terms.
+func (s *Service) openEntry(c Consultation) (string, error) {
 	servers := c.Terms.AllowedServers
 	if servers == nil {
 		servers = []string{}
 	}
-	entry, err := ballotlog.Entry(ballotlog.OpenType, ballotlog.Open{
+	return ballotlog.Entry(ballotlog.OpenType, ballotlog.Open{
 		Consultation: c.ID, Object: s.site.Object(c.ID), Question: c.Title, Text: c.Body, Language: c.Language,
 		Kind: string(c.Kind), Options: c.Options, Opens: utc(c.OpensAt), Closes: utc(c.ClosesAt), Results: string(c.Results),
 		Rule: c.Terms.RuleVersion, AllowedServers: servers, BatchSize: c.Terms.BatchSize,
@@ -153,10 +162,6 @@ func (s *Service) openLog(tx Tx, c Consultation) error {
 		AuditorKey: c.Terms.AuditorKey, PerOption: c.PerOption(), Level: string(c.Terms.Level), Promise: c.Terms.Promise,
 		DecidedBy: c.Terms.DecidedBy, DecidedWhen: c.Terms.DecidedWhen, NotOpen: c.Terms.NotOpen, Notice: c.Terms.Notice,
 	})
-	if err != nil {
-		return err
-	}
-	return s.appendLog(tx, c, []string{entry}, true)
 }
 
 // batchAtOnce bounds how many ballots are written to a log in one transaction,

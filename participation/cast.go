@@ -212,6 +212,9 @@ func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object stri
 		if err != nil || over || ballot.withdrew(mark) {
 			return true, err // after closing the count stands
 		}
+		if s.UnderReview(c.ID) {
+			return false, ErrReview
+		}
 		if ballot.withdraw(mark); ballot.Choices == 0 {
 			if err := tx.Refuse(c.Number, Withdrawals); err != nil {
 				return false, err
@@ -285,6 +288,9 @@ func (s *Service) forgetBallot(tx Tx, id, actor string) (had bool, err error) {
 	if over || ballot.Choices == 0 {
 		ballot.forget()
 		return true, save(tx, c, secret, ballot)
+	}
+	if s.UnderReview(c.ID) {
+		return false, ErrReview
 	}
 	for i := range ballot.Marks {
 		ballot.revoke(i)

@@ -211,5 +211,5 @@ func (s *Service) Recount(ctx context.Context, c Consultation) (Result, bool, er
 		return r, true, err
 	}
 	a, err := s.Audit(ctx, c)
-	return a.Result, a.Unreadable == 0 && a.Agrees(), err
+	return a.Result, a.Fits(c), err
 }

@@ -112,7 +112,7 @@ func (s *Service) freeze(ctx context.Context, c Consultation, r Result, municipa
 		Entries: s.frozenEntries(ctx, c, r.Entries), EntryCount: r.Entries,
 	}
 	in.Key, _ = s.LogKey(c)
-	open, err := s.entry(ctx, c, 0)
+	open, err := s.LogEntry(ctx, c.Number, 0)
 	if err != nil {
 		return err
 	}

@@ -109,25 +109,12 @@ func (s *Service) Proof(ctx context.Context, c Consultation, n int64) ([]byte, e
 	if n < 0 || n >= head.Size {
 		return nil, fmt.Errorf("proof of entry %d of %d: %w", n, head.Size, ErrNotFound)
 	}
-	entry, err := s.entry(ctx, c, n)
+	entry, err := s.LogEntry(ctx, c.Number, n)
 	if err != nil {
 		return nil, fmt.Errorf("proof: %w", err)
 	}
 	tree := ballotlog.Tree{Tiles: readTiles{ctx, s, c.Number}, Size: head.Size}
 	return tree.Proof(n, entry, head.Checkpoint)
-}
-
-// entry reads one entry of a log.
-func (s *Service) entry(ctx context.Context, c Consultation, n int64) (entry string, err error) {
-	found := false
-	err = s.LogEntries(ctx, c.Number, n, 1, func(at int64, text string) error {
-		entry, found = text, at == n
-		return nil
-	})
-	if err == nil && !found {
-		err = fmt.Errorf("entry %d: %w", n, ErrNotFound)
-	}
-	return entry, err
 }
 
 // readTiles are a log's tiles outside a transaction. A tile only ever grows, so

@@ -207,6 +207,9 @@ func (s *Service) Close(ctx context.Context, id, reason string, unverified int) 
 			return Result{}, fmt.Errorf("close %s: %w", id, err)
 		}
 	}
+	if s.UnderReview(c.ID) {
+		return Result{}, fmt.Errorf("close %s: %w", id, ErrReview)
+	}
 	if c.Phase != Closed || reason != "" {
 		err = s.store.Update(ctx, func(tx Tx) error {
 			if c, err = tx.Consultation(id); err != nil {

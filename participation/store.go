@@ -20,6 +20,12 @@ type Store interface {
 // Reader reads what is committed. Every method returns ErrNotFound (wrapped)
 // for a single thing that is not there, and an empty list where nothing is.
 type Reader interface {
+	// Snapshot lets what fn reads with its context see one moment. Use it where
+	// several reads must fit together, and not for long: the write-ahead log
+	// grows meanwhile. While one method walks through rows, the same method may
+	// not be called again.
+	Snapshot(ctx context.Context, fn func(context.Context) error) error
+
 	Channels(ctx context.Context) ([]Channel, error) // by creation
 	Channel(ctx context.Context, name string) (Channel, error)
 	Consultations(ctx context.Context, f Filter) ([]Consultation, error)
@@ -47,6 +53,7 @@ type Reader interface {
 	// LogEntries calls fn for up to limit entries from one on, in order, until fn
 	// fails; a limit of 0 means all.
 	LogEntries(ctx context.Context, number, from int64, limit int, fn func(n int64, entry string) error) error
+	LogEntry(ctx context.Context, number, n int64) (string, error)
 	// LogTile returns what a tile holds; nothing if it is not there.
 	LogTile(ctx context.Context, number int64, level int, n int64) ([]byte, error)
 	// FindEntry is the newest entry with a text, or ErrNotFound.

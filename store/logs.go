@@ -11,6 +11,7 @@ import (
 
 type logStatements struct {
 	head, tile, find     statement
+	entry                *sql.Stmt
 	entries, checkpoints *sql.Stmt
 	awaiting             *sql.Stmt
 	files, parts         *sql.Stmt
@@ -26,11 +27,12 @@ func prepareLogs(p *preparer) logStatements {
 		tile: p.both(`SELECT hashes FROM log_tile WHERE consultation = ? AND level = ? AND n = ?`),
 		find: p.both(`SELECT n FROM log_entry WHERE consultation = ?1 AND substr(entry, 11, 10) = substr(?2, 11, 10)
 			AND entry GLOB 'ballot/*' AND entry = ?2 ORDER BY n DESC LIMIT 1`),
+		entry:       p.read(`SELECT entry FROM log_entry WHERE consultation = ? AND n = ?`),
 		entries:     p.read(`SELECT n, entry FROM log_entry WHERE consultation = ? AND n >= ? ORDER BY n LIMIT ?`),
 		checkpoints: p.read(`SELECT size, at, note FROM checkpoint WHERE consultation = ? ORDER BY size`),
 		awaiting:    p.read(`SELECT voter, logged FROM log_waiting WHERE consultation = ? ORDER BY voter`),
-		files: p.read(`SELECT name, sum(length(content)) FROM dataset WHERE consultation = ? GROUP BY name ORDER BY name`),
-		parts: p.read(`SELECT content FROM dataset WHERE consultation = ? AND name = ? ORDER BY part`),
+		files:       p.read(`SELECT name, sum(length(content)) FROM dataset WHERE consultation = ? GROUP BY name ORDER BY name`),
+		parts:       p.read(`SELECT content FROM dataset WHERE consultation = ? AND name = ? ORDER BY part`),
 
 		savePart: p.write(`INSERT INTO dataset (consultation, name, part, content) VALUES (?, ?, ?, ?)`),
 		drop:     p.write(`DELETE FROM dataset WHERE consultation = ?`),
@@ -80,6 +82,12 @@ func (d *DB) LogEntries(ctx context.Context, number, from int64, n int, fn func(
 		}
 		return fn(at, entry)
 	}, number, from, limit(n))
+}
+
+// LogEntry implements participation.Reader.
+func (d *DB) LogEntry(ctx context.Context, number, n int64) (string, error) {
+	entry, err := column[string](one(ctx, d.logs.entry, number, n))
+	return entry, named(err, "log entry", fmt.Sprint(n))
 }
 
 // LogTile implements participation.Reader.

@@ -14,7 +14,28 @@ type scanner func(dest ...any) error
 // one returns a scanner of the one row of a query; no row is
 // participation.ErrNotFound.
 func one(ctx context.Context, s *sql.Stmt, args ...any) scanner {
-	return func(dest ...any) error { return translate(s.QueryRowContext(ctx, args...).Scan(dest...)) }
+	return func(dest ...any) error { return translate(within(ctx, s).QueryRowContext(ctx, args...).Scan(dest...)) }
+}
+
+// moment is the key of a context by which reads see one moment.
+type moment struct{}
+
+// Snapshot implements participation.Reader.
+func (d *DB) Snapshot(ctx context.Context, fn func(context.Context) error) error {
+	tx, err := d.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("snapshot: %w", translate(err))
+	}
+	defer tx.Rollback() // nothing was written
+	return fn(context.WithValue(ctx, moment{}, tx))
+}
+
+// within is a reader's statement, in the snapshot of the context if it has one.
+func within(ctx context.Context, s *sql.Stmt) *sql.Stmt {
+	if tx, ok := ctx.Value(moment{}).(*sql.Tx); ok {
+		return tx.StmtContext(ctx, s)
+	}
+	return s
 }
 
 // list collects all rows of a query.
@@ -39,7 +60,7 @@ func txList[T any](t *tx, s *sql.Stmt, scan func(scanner) (T, error), args ...an
 
 // each calls fn for every row of a query until fn fails.
 func each(ctx context.Context, s *sql.Stmt, fn func(scanner) error, args ...any) error {
-	rows, err := s.QueryContext(ctx, args...)
+	rows, err := within(ctx, s).QueryContext(ctx, args...)
 	if err != nil {
 		return translate(err)
 	}

@@ -27,11 +27,11 @@ func (n *Node) begin(ctx context.Context) error {
 	if _, err := n.heartbeat(ctx); err != nil {
 		n.log.Error("no sign of life could be kept, it will be tried again", "error", err)
 	}
-	closed, err := n.Service.Consultations(ctx, participation.Filter{Phases: []participation.Phase{participation.Closed}})
+	votable, err := n.Service.Consultations(ctx, participation.Filter{Phases: []participation.Phase{participation.Open, participation.Closed}})
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	return n.recounts.add(ctx, n.Service, closed)
+	return n.recounts.add(ctx, n.Service, votable)
 }
 
 // knowDatabase holds the database against the head, which says what the node
@@ -94,21 +94,24 @@ func (n *Node) catchUp(ctx context.Context) error {
 	return err
 }
 
-// recounts are the final results that are to be counted once more after a
-// start, and those that were found wrong. It is safe for concurrent use.
+// recounts are the consultations that are to be counted and held against their
+// logs once more: all after a start, and each when it has closed. It is safe for
+// concurrent use.
 type recounts struct {
 	mu      sync.Mutex
 	pending []participation.Consultation // newest first
-	waiting map[string]bool              // ID of each that is pending
-	wrong   map[string]bool
+	waiting map[string]bool              // ID of each final result among them
 }
 
-// add takes those that are final, newest closing first.
-func (r *recounts) add(ctx context.Context, s *participation.Service, closed []participation.Consultation) error {
+// add takes those that are voted on, newest closing first. One that has closed
+// and is not counted yet is added when it is.
+func (r *recounts) add(ctx context.Context, s *participation.Service, some []participation.Consultation) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.waiting, r.wrong = map[string]bool{}, map[string]bool{}
-	for _, c := range closed {
+	if r.waiting == nil {
+		r.waiting = map[string]bool{}
+	}
+	for _, c := range some {
 		if !c.Kind.HasOptions() {
 			continue
 		}
@@ -117,8 +120,11 @@ func (r *recounts) add(ctx context.Context, s *participation.Service, closed []p
 			return fmt.Errorf("recount: %w", err)
 		}
 		if result.Final {
-			r.pending, r.waiting[c.ID] = append(r.pending, c), true
+			r.waiting[c.ID] = true
+		} else if c.Phase == participation.Closed {
+			continue
 		}
+		r.pending = append(r.pending, c)
 	}
 	slices.SortFunc(r.pending, func(a, b participation.Consultation) int {
 		return cmp.Or(b.ClosedAt.Compare(a.ClosedAt), cmp.Compare(b.Number, a.Number))
@@ -135,16 +141,12 @@ func (r *recounts) next() (c participation.Consultation, ok bool) {
 	return r.pending[0], true
 }
 
-// done removes the one that next gave.
-func (r *recounts) done(right bool) {
+// done removes one that next gave.
+func (r *recounts) done(c participation.Consultation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.pending[0]
-	r.pending = r.pending[1:]
+	r.pending = slices.DeleteFunc(r.pending, func(p participation.Consultation) bool { return p.ID == c.ID })
 	delete(r.waiting, c.ID)
-	if !right {
-		r.wrong[c.ID] = true
-	}
 }
 
 func (r *recounts) isPending(consultation string) bool {
@@ -153,32 +155,28 @@ func (r *recounts) isPending(consultation string) bool {
 	return r.waiting[consultation]
 }
 
-func (r *recounts) isWrong(consultation string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.wrong[consultation]
-}
-
 // recount adds up what is pending, one after the other, until all is done.
-// Where ballots and final result differ, the page says so from then on.
+// Where ballots, log and result differ, the consultation is under review from
+// then on.
 func (n *Node) recount(ctx context.Context) (worked bool, err error) {
 	for {
 		c, ok := n.recounts.next()
 		if !ok {
 			return worked, nil
 		}
-		r, same, err := n.Service.Recount(ctx, c)
+		a, err := n.Service.Audit(ctx, c)
+		same := a.Fits(c)
 		switch {
 		case errors.Is(err, participation.ErrSealed):
 			same = true // under review for lack of its key; nothing says that it is wrong
 		case ctx.Err() != nil, errors.Is(err, store.ErrUnavailable):
 			return worked, err
 		case err != nil || !same:
-			n.log.Error("the ballots do not add up to the final result; its page says that it is under review. Keep database and backups as they are",
-				"consultation", c.Slug, "version", r.Version, "error", err)
-			same = false
+			n.log.Error("ballots, log and result do not fit together; it is under review. Keep database and backups as they are",
+				"consultation", c.Slug, "version", a.Result.Version, "what", a.Log, "error", err)
+			n.Service.Review(c.ID)
 		}
-		n.recounts.done(same)
+		n.recounts.done(c)
 		worked = true
 	}
 }

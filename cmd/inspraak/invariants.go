@@ -12,6 +12,7 @@ const (
 	invariantCounts     = "I1 counts"
 	invariantOneBallot  = "I2 one ballot each"
 	invariantSound      = "I5 database"
+	invariantLog        = "I6 log"
 	invariantDeliveries = "I7 deliveries"
 	invariantSums       = "I8 sums"
 )
@@ -60,7 +61,7 @@ func (o *office) checkBallots(a *app, f *findings) error {
 		breaches[invariant]++
 		f.bad(invariant, "%s: "+format+"; "+keepAsIs, append([]any{c.Slug}, args...)...)
 	}
-	final, ballots := 0, 0
+	final, ballots, entries := 0, 0, int64(0)
 	for _, c := range all {
 		if !c.Kind.HasOptions() || c.OpenedAt.IsZero() {
 			continue
@@ -73,6 +74,7 @@ func (o *office) checkBallots(a *app, f *findings) error {
 			return err
 		}
 		ballots += found.Ballots
+		entries += found.Entries
 		if found.Result.Final {
 			final++
 		}
@@ -81,6 +83,9 @@ func (o *office) checkBallots(a *app, f *findings) error {
 		}
 		if found.Mismarked > 0 {
 			breach(invariantCounts, c, "%d ballots are marked otherwise than they choose", found.Mismarked)
+		}
+		if found.Log != "" {
+			breach(invariantLog, c, "%s", found.Log)
 		}
 		if !found.Agrees() {
 			breach(invariantCounts, c, "the ballots do not add up to the published result (version %d): %d ballots %v, published %d %v",
@@ -99,10 +104,11 @@ func (o *office) checkBallots(a *app, f *findings) error {
 	for _, line := range []struct{ invariant, format string }{
 		{invariantCounts, "%[1]d ballots opened and counted again: as stored, and as the %[2]d final results say"},
 		{invariantOneBallot, "%[1]d ballots, each of another voter, each option at most once"},
+		{invariantLog, "%[3]d entries of logs: signed, and as the ballots, results and datasets say"},
 		{invariantSums, "%[1]d voters, and votes to match"},
 	} {
 		if breaches[line.invariant] == 0 {
-			f.ok(line.invariant, line.format, ballots, final)
+			f.ok(line.invariant, line.format, ballots, final, entries)
 		}
 	}
 	return nil

@@ -116,7 +116,7 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 // underReview tells whether a consultation cannot be counted, or does not add up
 // to what was published.
 func (n *Node) underReview(consultation string) bool {
-	return n.sealed(consultation) || n.recounts.isWrong(consultation)
+	return n.sealed(consultation) || n.Service.UnderReview(consultation)
 }
 
 // sealed tells whether a consultation cannot be counted for lack of its key, as
@@ -268,8 +268,8 @@ func (n *Node) moveClock(ctx context.Context) (worked bool, err error) {
 	var failed error
 	closed := 0
 	for _, c := range due {
-		if c.Kind.HasOptions() && n.sealed(c.ID) {
-			continue // the page and `check` say so; it closes when its key is back
+		if c.Kind.HasOptions() && n.underReview(c.ID) {
+			continue // the page and `check` say so; it closes when its key is back, or the trouble mended
 		}
 		closed++
 		_, err := n.close(ctx, c, "")
@@ -290,7 +290,7 @@ func (n *Node) close(ctx context.Context, c participation.Consultation, reason s
 	if err != nil {
 		return r, err
 	}
-	return r, n.Federation.ClearWaiting(ctx, c.ID)
+	return r, errors.Join(n.Federation.ClearWaiting(ctx, c.ID), n.recounts.add(ctx, n.Service, []participation.Consultation{c}))
 }
 
 // publish turns events into activities and wakes the deliverer.

@@ -69,6 +69,51 @@ func TestTree(t *testing.T) {
 	}
 }
 
+// TestRebuild sees every way in which tiles and entries can part.
+func TestRebuild(t *testing.T) {
+	stored := tiles{}
+	tree := &ballotlog.Tree{Tiles: stored}
+	var all []string
+	for i := range 70_000 {
+		all = append(all, fmt.Sprint("entry ", i))
+	}
+	if err := tree.Append(all); err != nil {
+		t.Fatal(err)
+	}
+	rebuild := func() (root tlog.Hash, err error) {
+		r := &ballotlog.Rebuild{Tiles: stored}
+		for _, e := range all {
+			if err := r.Add(e); err != nil {
+				return root, err
+			}
+		}
+		return r.Root(), r.Finish()
+	}
+	want, err := tree.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := rebuild(); err != nil || got != want {
+		t.Fatalf("root %v, %v; want %v", got, err, want)
+	}
+	for at, tile := range stored {
+		if at[0] == 0 && at[1]%100 != 0 && at[1] != 273 {
+			continue
+		}
+		for _, i := range []int{0, len(tile) - 1} {
+			tile[i] ^= 1
+			if _, err := rebuild(); err == nil {
+				t.Errorf("byte %d of tile %d of level %d was altered, and nothing said so", i, at[1], at[0])
+			}
+			tile[i] ^= 1
+		}
+	}
+	all[12345] += "!"
+	if _, err := rebuild(); err == nil {
+		t.Error("an entry was altered, and nothing said so")
+	}
+}
+
 // TestCheckpoint opens a checkpoint with the library that others use, and sees
 // that what is not the log's own is refused.
 func TestCheckpoint(t *testing.T) {

@@ -83,17 +83,26 @@ type Head struct {
 	Root tlog.Hash
 }
 
-// OpenCheckpoint reads a checkpoint that this key signed for an origin.
-func (k *Key) OpenCheckpoint(origin, checkpoint string) (h Head, err error) {
+// OpenNote returns the text of a note that this key signed for an origin.
+func (k *Key) OpenNote(origin, signed string) (text string, err error) {
 	verifier, err := note.NewVerifier(k.Verifier(origin))
 	if err != nil {
-		return h, fmt.Errorf("checkpoint of %s: %w", origin, err)
+		return "", fmt.Errorf("note of %s: %w", origin, err)
 	}
-	opened, err := note.Open([]byte(checkpoint), note.VerifierList(verifier))
+	opened, err := note.Open([]byte(signed), note.VerifierList(verifier))
 	if err != nil {
-		return h, fmt.Errorf("checkpoint of %s: %w", origin, err)
+		return "", fmt.Errorf("note of %s: %w", origin, err)
 	}
-	lines := strings.Split(opened.Text, "\n")
+	return opened.Text, nil
+}
+
+// OpenCheckpoint reads a checkpoint that this key signed for an origin.
+func (k *Key) OpenCheckpoint(origin, checkpoint string) (h Head, err error) {
+	text, err := k.OpenNote(origin, checkpoint)
+	if err != nil {
+		return h, err
+	}
+	lines := strings.Split(text, "\n")
 	if len(lines) != 4 || lines[0] != origin {
 		return h, fmt.Errorf("checkpoint of %s: it is none of this log", origin)
 	}
