@@ -24,8 +24,9 @@ func rooms() map[string][]string {
 	return map[string][]string{
 		"participation/markup":    {},
 		"participation/ballotlog": {},
-		"participation/dataset":   {},
-		"participation":           {"participation/markup", "participation/ballotlog", "participation/dataset"},
+		"tally":                   {},
+		"participation/dataset":   {"tally"},
+		"participation":           {"participation/markup", "participation/ballotlog", "participation/dataset", "tally"},
 		"activitypub/as2":         {},
 		"activitypub/signature":   {},
 		"activitypub":             {"participation", "activitypub/as2", "activitypub/signature"},
@@ -35,7 +36,7 @@ func rooms() map[string][]string {
 		"simulation":              {},
 		"mutants":                 {},
 		"faults":                  {"simulation", "participation", "store"}, // the last two read what a fault leaves on disk
-		"cmd/inspraak": {"participation", "participation/markup", "activitypub", "store", "web", "handlers", "simulation",
+		"cmd/inspraak": {"participation", "participation/markup", "tally", "activitypub", "store", "web", "handlers", "simulation",
 			"activitypub/as2", "activitypub/signature"},
 	}
 }
