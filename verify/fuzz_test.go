@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,4 +99,35 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: %v; want it at %q", name, err, c.where)
 		}
 	}
+}
+
+// FuzzSigned is a node that signs whatever it is given: an entry, a row, a result
+// and an array of checkpoints.
+func FuzzSigned(f *testing.F) {
+	n := newNode(f, "x.example").hold(shape{kind: "multiple-choice", options: 3, voters: 4, voids: 2, batch: 2})
+	honest := n.files()
+	for _, entry := range n.log {
+		f.Add(entry, n.rows[0], honest["result.json"], honest["checkpoints.json"])
+	}
+	f.Add(`resume/v1 {"at":`+at+`,"acceptsUntil":`+at+`}`, "2222-2222-2222-2222,1 2,"+strings.Repeat("0", 32), "{}", "[]")
+	path := filepath.Join(f.TempDir(), "dataset.zip")
+	f.Fuzz(func(t *testing.T, entry, row, result, checkpoints string) {
+		bad := *n
+		bad.t, bad.log = t, slices.Insert(slices.Clone(n.log), 2, entry)
+		bad.sizes = []int64{1, int64(len(bad.log))}
+		files := bad.files()
+		files["ballots.csv"] = "code,options,nonce\n" + row + "\n" + strings.TrimPrefix(files["ballots.csv"], "code,options,nonce\n")
+		files["result.json"] = result
+		if len(checkpoints)%2 == 0 {
+			files["checkpoints.json"] = checkpoints
+		}
+		if err := os.WriteFile(path, zipped(t, bad.members(files)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// There is no row that fits this log: one would be a second preimage.
+		r, err := verify.Dataset(t.Context(), path, verify.Options{})
+		if err == nil || r.Where == "" {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
 }

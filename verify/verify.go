@@ -189,7 +189,7 @@ func (c *check) outside(ctx context.Context) error {
 	}
 	for _, m := range c.copies {
 		if !c.live && m.size > c.tree.size {
-			return unread(m.where, "its checkpoint is of %d entries and so newer than the dataset with %d; it can be checked only with the live log: give the address of the consultation's page instead of the zip", m.size, c.tree.size)
+			return unread(m.where, "is of %d entries and so newer than the dataset with %d; it can be checked only with the live log: give the address of the consultation's page instead of the zip", m.size, c.tree.size)
 		}
 	}
 	c.report.Result = c.result()

@@ -151,6 +151,27 @@ func TestCopies(t *testing.T) {
 	}
 }
 
+// TestKept verifies a dataset that was made once, from the document, and must stay
+// valid; a copy of its checkpoints went through a post.
+func TestKept(t *testing.T) {
+	key, err := os.ReadFile("testdata/key.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	post, err := os.ReadFile("testdata/post.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	anchor, err := verify.ParseAnchor(string(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := verify.Dataset(t.Context(), "testdata/dataset.zip", verify.Options{Anchor: anchor, Copies: []verify.Copy{{Name: "post", Text: post}}})
+	if err != nil || !r.Anchored || r.Extra.Copies != 2 || !slices.Equal(r.Result.Counts, []int{4, 8, 4}) {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
 // TestUnreadable names what is no dataset at all.
 func TestUnreadable(t *testing.T) {
 	data := newNode(t, "x.example").hold(shapes()["single"]).zip()
