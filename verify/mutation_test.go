@@ -55,13 +55,52 @@ func TestMutations(t *testing.T) {
 	}
 }
 
+// TestManifests has the node sign manifests that are none.
+func TestManifests(t *testing.T) {
+	n := newNode(t, "x.example").hold(shapes()["single"])
+	list := n.members(n.files())
+	last := len(list) - 1
+	text, _, _ := strings.Cut(list[last].text, "\n\n")
+	lines := strings.Split(text, "\n")
+	hash := lines[2][:64]
+	for name, c := range map[string]struct {
+		line  int
+		text  string
+		where string
+	}{
+		"another origin":    {0, "y.example/log/K3J5", "manifest.txt line 1"},
+		"another version":   {1, "inspraak dataset v2", "manifest.txt line 2"},
+		"unsorted":          {3, lines[4] + "\n" + lines[3], "manifest.txt line 5"},
+		"twice":             {3, lines[3] + "\n" + lines[3], "manifest.txt line 5"},
+		"no name":           {3, hash + " 8", "manifest.txt line 4"},
+		"upper case":        {3, strings.ToUpper(hash) + " 8 README.md", "manifest.txt line 4"},
+		"short hash":        {3, hash[1:] + " 8 README.md", "manifest.txt line 4"},
+		"size below zero":   {3, hash + " -8 README.md", "manifest.txt line 4"},
+		"size with zero":    {3, hash + " 08 README.md", "manifest.txt line 4"},
+		"itself":            {3, hash + " 8 manifest.txt", "manifest.txt line 4"},
+		"a path":            {3, hash + " 8 ../README.md", "manifest.txt line 4"},
+		"not in the zip":    {3, lines[3] + "\n" + hash + " 8 a.txt", "a.txt"},
+		"missing":           {3, "", "manifest.txt line 4"},
+		"another size":      {3, strings.Replace(lines[3], " 14 ", " 15 ", 1), "README.md"},
+		"nothing but files": {0, "", "manifest.txt line 1"},
+	} {
+		changed := slices.Clone(lines)
+		changed[c.line] = c.text
+		list[last].text = n.sign(strings.Join(changed, "\n") + "\n")
+		r, err := verify.Dataset(t.Context(), save(t, zipped(t, list)), verify.Options{})
+		if err == nil || r.Where != c.where {
+			t.Errorf("%s: %v; want it at %q", name, err, c.where)
+		}
+	}
+}
+
 // TestOneByte changes one byte of each file, at the beginning, in the middle and at
 // the end, and the bits that base64 leaves over.
 func TestOneByte(t *testing.T) {
 	n := newNode(t, "x.example").hold(shapes()["single"])
 	list := n.members(n.files())
 	for i, m := range list {
-		for _, at := range []int{0, len(m.text) / 2, len(m.text) - 4, len(m.text) - 1} {
+		for _, at := range []int{0, len(m.text) / 2, len(m.text) - 3, len(m.text) - 1} {
 			for _, bit := range []byte{1, 2, 4, 128} {
 				if at < 0 {
 					continue
@@ -255,6 +294,21 @@ func both(steps ...func(*node)) func(*node) {
 	}
 }
 
+// rewritten has the node log other options, or another code, for the row that is
+// to be line 17 of ballots.csv, so that only the row itself is wrong.
+func rewritten(code, options string) func(*node) {
+	return func(n *node) {
+		c := strings.Split(n.rows[15], ",")
+		i := slices.Index(n.log, "ballot/v1 "+n.commitment(c[0], c[1], c[2]))
+		if code == "the one before" {
+			c[0] = strings.Split(n.rows[14], ",")[0]
+		}
+		c[1] = options
+		n.rows[15] = strings.Join(c, ",")
+		n.log[i] = "ballot/v1 " + n.commitment(c[0], c[1], c[2])
+	}
+}
+
 // logMutations are those of a node that signs a log that breaks the rules. Of the
 // log "single", entry 1 is a ballot that entry 2 voids; 3, 4 and 5 are ballots.
 func logMutations() map[string]mutation {
@@ -315,6 +369,14 @@ func logMutations() map[string]mutation {
 			n.rows = append([]string{"2222-2222-2222-2222,1," + strings.Repeat("0", 32)}, n.rows...)
 		}, where: "ballots.csv line 2"},
 
+		"code twice":                     {log: rewritten("the one before", "1"), where: "ballots.csv line 17"},
+		"two options logged":             {log: rewritten("", "1 2"), where: "ballots.csv line 17"},
+		"option twice, logged":           {shape: "multiple", log: rewritten("", "2 2"), where: "ballots.csv line 17"},
+		"descending, logged":             {shape: "multiple", log: rewritten("", "2 1"), where: "ballots.csv line 17"},
+		"per option, two logged":         {shape: "per option", log: rewritten("", "1 2"), where: "ballots.csv line 17"},
+		"another choice, logged":         {log: rewritten("", "1"), where: "log entry LAST (close/v1)"},
+		"multiple, wrong turnout":        {shape: "multiple", log: both(entry(-1, `"turnout":37`, `"turnout":38`), func(n *node) { n.turnout = 38 }), where: "log entry LAST (close/v1)"},
+		"few per option, wrong counts":   {shape: "few per option", log: both(entry(-1, `[1,2,`, `[2,2,`), func(n *node) { n.counts[0] = 2 }), where: "log entry LAST (close/v1)"},
 		"wrong sums":                     {log: both(entry(-1, `[14,13,13]`, `[13,14,13]`), func(n *node) { n.counts = []int{13, 14, 13} }), where: "log entry LAST (close/v1)"},
 		"wrong turnout":                  {log: both(entry(-1, `"turnout":40`, `"turnout":41`), func(n *node) { n.turnout = 41 }), where: "log entry LAST (close/v1)"},
 		"wrong live":                     {log: entry(-1, `"live":40`, `"live":41`), where: "log entry LAST (close/v1)"},

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"os"
 	"slices"
@@ -16,11 +17,12 @@ import (
 // shapes are those that the document tells apart.
 func shapes() map[string]shape {
 	return map[string]shape{
-		"single":     {kind: "single-choice", options: 3, voters: 40, voids: 4, batch: 10, events: true},
-		"multiple":   {kind: "multiple-choice", options: 5, voters: 37, voids: 5, batch: 10},
-		"per option": {kind: "multiple-choice", options: 7, voters: 30, voids: 6, batch: 10},
-		"withheld":   {kind: "single-choice", options: 2, voters: 9, voids: 3, batch: 10},
-		"nobody":     {kind: "multiple-choice", options: 2, voters: 0, batch: 10},
+		"single":         {kind: "single-choice", options: 3, voters: 40, voids: 4, batch: 10, events: true},
+		"multiple":       {kind: "multiple-choice", options: 5, voters: 37, voids: 5, batch: 10},
+		"per option":     {kind: "multiple-choice", options: 7, voters: 30, voids: 6, batch: 10},
+		"withheld":       {kind: "single-choice", options: 2, voters: 9, voids: 3, batch: 10},
+		"few per option": {kind: "multiple-choice", options: 6, voters: 5, batch: 10},
+		"nobody":         {kind: "multiple-choice", options: 2, voters: 0, batch: 10},
 	}
 }
 
@@ -51,6 +53,18 @@ func TestVerified(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLarge has a file that does not compress to nothing.
+func TestLarge(t *testing.T) {
+	n := newNode(t, "x.example").hold(shapes()["single"])
+	noise := make([]byte, 2<<20)
+	n.random.Read(noise)
+	files := n.files()
+	files["README.md"] = hex.EncodeToString(noise)
+	if _, err := verify.Dataset(t.Context(), save(t, zipped(t, n.members(files))), verify.Options{}); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -122,21 +136,22 @@ func TestCopies(t *testing.T) {
 		copies      int
 		unread      bool
 	}{
-		"as signed":            {of[0], "", 1, false},
-		"three, on one line":   {strings.Join(strings.Fields(of[2]+of[0]+of[1]), " "), "", 3, false},
-		"in a post":            {"Telstand – stand —  van vandaag:\r\n\r\n" + strings.ReplaceAll(of[1], "\n", "\u00a0\r\n\t ") + " #inspraak", "", 1, false},
-		"as HTML":              {"<p>" + strings.ReplaceAll(strings.ReplaceAll(of[1], "\n\n", "</p><p>"), "\n", "<br />") + "</p>", "", 1, false},
-		"with zero width":      {strings.Join(one, "\u200b \u200b"), "", 1, false},
-		"beside another log":   {neighbour.checkpoints(5)[0] + of[0], "", 1, false},
-		"another log":          {neighbour.checkpoints(5)[0], "copy", 0, false},
-		"another key":          {stranger.checkpoints(7)[0], "copy checkpoint 1", 0, false},
-		"another history":      {of[0] + forked.checkpoints(20)[0], "copy checkpoint 2", 0, false},
-		"altered":              {strings.Replace(of[1], "\n20\n", "\n21\n", 1), "copy checkpoint 1", 0, false},
-		"altered origin":       {strings.Replace(of[1], "x.example", "z.example", 1), "copy checkpoint 1", 0, false},
-		"without signature":    {of[0] + strings.Join(one[:5], " "), "copy checkpoint 2", 0, false},
-		"newer":                {newer.checkpoints(size + 1)[0], "copy checkpoint 1", 0, true},
-		"newer, another key":   {strings.Replace(stranger.checkpoints(7)[0], "\n7\n", "\n70\n", 1), "copy checkpoint 1", 0, false},
-		"no checkpoint at all": {"Hallo — wat een mooi plein.", "copy", 0, true},
+		"as signed":              {of[0], "", 1, false},
+		"three, on one line":     {strings.Join(strings.Fields(of[2]+of[0]+of[1]), " "), "", 3, false},
+		"in a post":              {"Telstand – stand —  van vandaag:\r\n\r\n" + strings.ReplaceAll(of[1], "\n", "\u00a0\r\n\t ") + " #inspraak", "", 1, false},
+		"as HTML":                {"<p>" + strings.ReplaceAll(strings.ReplaceAll(of[1], "\n\n", "</p><p>"), "\n", "<br />") + "</p>", "", 1, false},
+		"with zero width":        {strings.Join(one, "\u200b \u200b"), "", 1, false},
+		"beside another log":     {neighbour.checkpoints(5)[0] + of[0], "", 1, false},
+		"another log":            {neighbour.checkpoints(5)[0], "copy", 0, false},
+		"another key":            {stranger.checkpoints(7)[0], "copy checkpoint 1", 0, false},
+		"another history":        {of[0] + forked.checkpoints(20)[0], "copy checkpoint 2", 0, false},
+		"altered":                {strings.Replace(of[1], "\n20\n", "\n21\n", 1), "copy checkpoint 1", 0, false},
+		"another log, same name": {n.sign("y.example/log/K3J5" + strings.TrimPrefix(strings.Split(of[1], "\n\n")[0], n.origin) + "\n"), "copy checkpoint 1", 0, false},
+		"altered origin":         {strings.Replace(of[1], "x.example", "z.example", 1), "copy checkpoint 1", 0, false},
+		"without signature":      {of[0] + strings.Join(one[:5], " "), "copy checkpoint 2", 0, false},
+		"newer":                  {newer.checkpoints(size + 1)[0], "copy checkpoint 1", 0, true},
+		"newer, another key":     {strings.Replace(stranger.checkpoints(7)[0], "\n7\n", "\n70\n", 1), "copy checkpoint 1", 0, false},
+		"no checkpoint at all":   {"Hallo — wat een mooi plein.", "copy", 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := verify.Dataset(t.Context(), path, verify.Options{Copies: []verify.Copy{{Name: "copy", Text: []byte(c.text)}}})

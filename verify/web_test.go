@@ -101,7 +101,12 @@ func TestOnline(t *testing.T) {
 		"no live log": {shape: small, meddle: func(s site, n *node) { delete(s, "/log/K3J5/checkpoint") }, where: "BASE/log/K3J5/checkpoint", unread: true},
 		"no bundle":   {shape: small, more: []string{done}, meddle: func(s site, n *node) { delete(s, "/log/K3J5/tile/entries/000.p/43") }, where: "BASE/log/K3J5/tile/entries/000.p/43", unread: true},
 		"no dataset":  {shape: small, meddle: func(s site, n *node) { delete(s, "/consultations/plein/dataset.zip") }, where: "BASE/consultations/plein/dataset.zip", unread: true},
-		"to http":     {shape: small, meddle: func(s site, n *node) { s["/consultations/plein/dataset.zip"] = "redirect http://127.0.0.1:1/" }, where: "BASE/consultations/plein/dataset.zip", unread: true},
+		"to http": {shape: small, meddle: func(s site, n *node) {
+			open := httptest.NewServer(site{"/x.zip": s["/consultations/plein/dataset.zip"]})
+			n.t.(*testing.T).Cleanup(open.Close)
+			s["/consultations/plein/dataset.zip"] = "redirect " + open.URL + "/x.zip"
+		}, where: "BASE/consultations/plein/dataset.zip", unread: true},
+		"another type": {shape: small, more: []string{strings.Replace(done, "destroy", "resume", 1)}, where: "live log entry 42"},
 		"round about": {shape: small, meddle: func(s site, n *node) {
 			s["/consultations/plein/dataset.zip"] = "redirect /consultations/plein/dataset.zip"
 		}, where: "BASE/consultations/plein/dataset.zip", unread: true},
