@@ -77,7 +77,7 @@ func (k *key) open(where string, message []byte) (string, error) {
 	return n.Text, nil
 }
 
-// origin splits HOST/log/ID.
+// splitOrigin splits HOST/log/ID.
 func splitOrigin(origin string) (host, id string, ok bool) {
 	host, id, ok = strings.Cut(origin, "/log/")
 	return host, id, ok && host != "" && id != "" && url.PathEscape(id) == id && id[0] != '.' &&

@@ -114,7 +114,10 @@ func (a *app) showReport(r *verify.Report, problem error) {
 
 func oneLine(s string) string {
 	return cmp.Or(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
 			return unicode.ReplacementChar
 		}
 		return r
