@@ -7,6 +7,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,10 +22,18 @@ import (
 
 // Exit codes, the same for every command.
 const (
-	exitDone  = 0
-	exitFail  = 1 // it did not work, or `check` found a problem; standard error says why
-	exitUsage = 2 // the command line itself is wrong
+	exitDone   = 0
+	exitFail   = 1 // it did not work, or `check` or `verify` found a problem; standard error, or the report, says why
+	exitUsage  = 2 // the command line itself is wrong
+	exitUnread = 3 // `verify` could not read or fetch something and cannot say
 )
+
+// exit ends a command with a code of its own. Without an error the command has
+// said all there is to say.
+type exit struct {
+	code int
+	error
+}
 
 // commands is the whole command line.
 type commands struct {
@@ -40,6 +49,7 @@ type commands struct {
 	Report       reportCommands       `cmd:"" help:"List and resolve reports of other servers' moderators."`
 	Note         noteCommands         `cmd:"" help:"Publish a notice or an erratum in a consultation's thread."`
 	Block        blockCommands        `cmd:"" help:"Block servers and accounts."`
+	Verify       verifyCommand        `cmd:"" help:"Verify the published dataset of a consultation, anybody's."`
 	Check        checkCommand         `cmd:"" help:"Examine configuration, clock, disk, database, keys and the way in from outside."`
 	SBOM         sbomCommand          `cmd:"" name:"sbom" help:"Print what the program was built from, as CycloneDX 1.6."`
 	Backup       backupCommand        `cmd:"" help:"Write an encrypted backup."`
@@ -103,8 +113,14 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	a := &app{ctx: ctx, configPath: line.Config, in: bufio.NewReader(in), out: out, errs: errs, now: time.Now}
 	if err := command.Run(a); err != nil {
-		fmt.Fprintln(errs, "inspraak:", err)
-		return exitFail
+		end, ok := errors.AsType[exit](err)
+		if !ok {
+			end = exit{exitFail, err}
+		}
+		if end.error != nil {
+			fmt.Fprintln(errs, "inspraak:", end.error)
+		}
+		return end.code
 	}
 	return exitDone
 }

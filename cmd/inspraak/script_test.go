@@ -33,7 +33,8 @@ func TestMain(m *testing.M) {
 //	arrive SLUG         a vote for the first option, one that waits, a reply and a report come in
 //	up URL              waits until the address answers 200
 //
-// PORT and WATCH_PORT are free ports, RECIPIENT the public key of identity.txt.
+// PORT and WATCH_PORT are free ports, RECIPIENT the public key of identity.txt;
+// dataset.zip and checkpoints of its log are those of the verifier's tests.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -71,6 +72,15 @@ func prepareScript(env *testscript.Env) error {
 		env.Setenv(name, port)
 	}
 	env.Setenv("RECIPIENT", identity.Recipient().String())
+	for _, name := range []string{"dataset.zip", "post.txt", "newer.txt"} {
+		data, err := os.ReadFile(filepath.Join("../../verify/testdata", name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(env.WorkDir, name), data, 0o600)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if err := os.WriteFile(filepath.Join(env.WorkDir, "identity.txt"), []byte(identity.String()+"\n"), 0o600); err != nil {
 		return err
 	}
