@@ -11,6 +11,7 @@ import (
 
 	"inspraak/activitypub"
 	"inspraak/participation"
+	"inspraak/tally"
 	"inspraak/web"
 )
 
@@ -171,9 +172,9 @@ func (v *consultationView) addNumbers(h *handler, c participation.Consultation, 
 	v.CountedAt, v.Version, v.Final = h.local(r.At, c.Zone), r.Version, r.Final
 	v.Refused = refused(h.Site, r)
 	if r.Classes != nil {
-		words := func(r participation.Range) string {
-			how, n := r.Read()
-			return h.Site.Text(v.Page.Lang, "class."+how, "N", n)
+		words := func(r tally.Range) string {
+			how, n, to := r.Read()
+			return h.Site.Text(v.Page.Lang, "class."+how, "N", n, "To", to)
 		}
 		v.Classes = []class{{"established", words(r.Classes.Established)}, {"unclassified", words(r.Classes.Unclassified)}}
 	}

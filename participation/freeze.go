@@ -130,8 +130,12 @@ func (s *Service) freeze(ctx context.Context, c Consultation, r Result, municipa
 	if err != nil {
 		return err
 	}
-	in.Rows, in.Servers = ballots.rows(), ballots.servers()
-	if in.Integrity, err = json.Marshal(ballots.integrity(c, r)); err != nil {
+	figures, err := s.figures(ctx, c, ballots)
+	if err != nil {
+		return err
+	}
+	in.Rows, in.Servers = ballots.rows(), serverRanges(figures)
+	if in.Integrity, err = json.Marshal(figures); err != nil {
 		return err
 	}
 	if err := s.store.Update(ctx, func(tx Tx) error { return tx.DropDataset(c.Number) }); err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"inspraak/tally"
 )
 
 // resultText is the post that closes a consultation: the result in one
@@ -41,13 +43,16 @@ func classText(c *Classes, dutch bool) string {
 		return ""
 	}
 	text := "\nVotes from established accounts: %s; others: %s. All count the same. We cannot prove that an account is a person.\n"
-	formats := map[string]string{"exactly": "%d", "fewer": "fewer than %d", "least": "at least %d"}
+	formats := map[string]string{"about": "about %d", "fewer": "fewer than %d", "between": "%d to %d"}
 	if dutch {
 		text = "\nStemmen van gevestigde accounts: %s; andere: %s. Alle tellen even zwaar. Dat een account een mens is, kunnen wij niet bewijzen.\n"
-		formats["fewer"], formats["least"] = "minder dan %d", "minstens %d"
+		formats = map[string]string{"about": "ongeveer %d", "fewer": "minder dan %d", "between": "%d tot %d"}
 	}
-	words := func(r Range) string {
-		how, n := r.Read()
+	words := func(r tally.Range) string {
+		how, n, to := r.Read()
+		if how == "between" {
+			return fmt.Sprintf(formats[how], n, to)
+		}
 		return fmt.Sprintf(formats[how], n)
 	}
 	return fmt.Sprintf(text, words(c.Established), words(c.Unclassified))

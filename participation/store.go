@@ -69,6 +69,10 @@ type Reader interface {
 	// DatasetParts calls fn for each part of a file, in order, until fn fails.
 	DatasetParts(ctx context.Context, number int64, name string, fn func(part []byte) error) error
 
+	// Acquaintances calls fn for every account that had followed a channel or
+	// replied before a moment, once for each of the two.
+	Acquaintances(ctx context.Context, before time.Time, fn func(actor string, follows bool) error) error
+
 	LastBeat(ctx context.Context) (Beat, error)
 	// Incidents lists those that affected a consultation, by its number, or all
 	// for 0; oldest first.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"inspraak/participation"
+	"inspraak/tally"
 )
 
 func TestConsultations(t *testing.T) {
@@ -211,7 +212,7 @@ func TestResultsPostsReportsBlocks(t *testing.T) {
 	first := participation.Result{Consultation: "c1", Version: 1, At: noon, Turnout: 4}
 	second := participation.Result{Consultation: "c1", Version: 2, At: noon, Turnout: 4, Counts: []int{3, 1}, Pending: 1,
 		Replies: 2, Likes: 3, Boosts: 4, Refused: map[participation.Outcome]int{participation.Late: 1}, Final: true,
-		Classes: &participation.Classes{Established: participation.Range{AtLeast: 1, AtMost: 2}, Unclassified: participation.Range{AtMost: 3}}}
+		Classes: &participation.Classes{Established: tally.Range{AtLeast: 1, AtMost: 2}, Unclassified: tally.Range{AtMost: 3}}}
 	post := participation.Post{ID: "p1", Consultation: "c1", Channel: "gemeente", Kind: participation.Answer, InReplyTo: "r",
 		Mention: participation.Author{ID: "u", Name: "n", Handle: "h", URL: "l"}, Source: "s", HTML: "h", Language: "nl", Published: noon}
 	report := participation.Report{ID: "f1", Server: "r.example", Text: "rude", Objects: []string{"o"}, Received: noon}

@@ -3,11 +3,15 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"time"
 
 	"inspraak/activitypub"
 )
 
 type followerStatements struct {
+	acquaintances *sql.Stmt
+
 	save, remove, removeAll, removeByInbox *sql.Stmt
 	undoFollow, undoGesture                *sql.Stmt
 	count, inboxes, attention              *sql.Stmt
@@ -17,6 +21,8 @@ type followerStatements struct {
 
 func prepareFollowers(p *preparer) followerStatements {
 	return followerStatements{
+		acquaintances: p.read(`SELECT DISTINCT actor, 1 FROM follower WHERE since < ?1
+			UNION ALL SELECT DISTINCT author, 0 FROM reply WHERE received < ?1`),
 		save: p.write(`INSERT INTO follower (channel, actor, follow, inbox, shared, former, host, since)
 			VALUES (?, ?, ?, ?, ?, '', ?, ?) ON CONFLICT (channel, actor) DO UPDATE SET follow = excluded.follow,
 			inbox = excluded.inbox, shared = excluded.shared, former = '', host = excluded.host, since = excluded.since`),
@@ -125,4 +131,16 @@ func (d *DB) SaveQuote(ctx context.Context, q activitypub.Quote, accept activity
 func (d *DB) Quote(ctx context.Context, id string) (q activitypub.Quote, err error) {
 	err = one(ctx, d.followers.quote, id)(&q.ID, &q.Object, &q.Instrument, &q.Actor, &q.Request)
 	return q, named(err, "quote", id)
+}
+
+// Acquaintances implements participation.Reader.
+func (d *DB) Acquaintances(ctx context.Context, before time.Time, fn func(actor string, follows bool) error) error {
+	return each(ctx, d.followers.acquaintances, func(row scanner) error {
+		var actor string
+		var follows bool
+		if err := row(&actor, &follows); err != nil {
+			return fmt.Errorf("read acquaintances: %w", err)
+		}
+		return fn(actor, follows)
+	}, ms(before))
 }

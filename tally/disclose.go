@@ -25,6 +25,18 @@ func (r Range) Rounded() (n int, ok bool) {
 // Few says that all that is told is that there are fewer than ten.
 func (r Range) Few() bool { return r == few }
 
+// Read says how a range is put in words: as "fewer" than a number, as "about"
+// one, or as "between" two.
+func (r Range) Read() (how string, n, to int) {
+	if about, ok := r.Rounded(); ok {
+		return "about", about, about
+	}
+	if r.Few() {
+		return "fewer", r.AtMost + 1, r.AtMost + 1
+	}
+	return "between", r.AtLeast, r.AtMost
+}
+
 // Percent gives the range in whole percents of a base, outward. It is not ok
 // for a base below ten.
 func (r Range) Percent(of int) (from, to int, ok bool) {

@@ -15,7 +15,7 @@ type Ballot struct {
 	At         int64  // when it was received, unix seconds
 	Choices    uint64 // bit i stands for option i, from 0
 	AgeDays    int    // of the account when it voted, by its server's word; -1: unknown
-	Acquainted bool   // had followed, voted here or replied here before opening
+	Acquainted bool   // had followed or replied here before opening
 }
 
 // Server is one that ballots came from.

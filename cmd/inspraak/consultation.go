@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"inspraak/participation"
+	"inspraak/tally"
 )
 
 type consultationCommands struct {
@@ -259,10 +260,10 @@ func (s consultationShow) Run(a *app) error {
 			a.say("  %6d  not counted: %s", v.Refused[reason], reason)
 		}
 		if v.Classes != nil {
-			formats := map[string]string{"exactly": "%6d", "fewer": "   <%d", "least": "%6d or more"}
-			for i, r := range []participation.Range{v.Classes.Established, v.Classes.Unclassified} {
-				how, n := r.Read()
-				a.say("  "+formats[how]+"  of %s accounts", n, []string{"established", "other"}[i])
+			formats := map[string]string{"about": "about %[1]d", "fewer": "fewer than %[1]d", "between": "%[1]d to %[2]d"}
+			for i, r := range []tally.Range{v.Classes.Established, v.Classes.Unclassified} {
+				how, n, to := r.Read()
+				a.say("  "+formats[how]+" of %[3]s accounts", n, to, []string{"established", "other"}[i])
 			}
 		}
 		return nil

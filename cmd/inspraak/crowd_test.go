@@ -17,6 +17,7 @@ import (
 
 	"inspraak/participation"
 	"inspraak/simulation"
+	"inspraak/tally"
 )
 
 var newVoters = flag.Int("new-voters", 100, "voters of one server in TestNegativeN27ManyAccounts")
@@ -144,7 +145,7 @@ func TestNegativeN27Subdomains(t *testing.T) {
 	}
 	f.closeAll()
 	r := f.final(10 + len(free) + 1 + 10)
-	want := participation.Classes{Established: participation.Range{AtMost: 9}, Unclassified: participation.Range{AtLeast: 16, AtMost: 25}}
+	want := participation.Classes{Established: tally.Range{AtMost: 9}, Unclassified: tally.Range{AtLeast: 16, AtMost: 25}}
 	if r.Classes == nil || *r.Classes != want {
 		t.Errorf("classes %v, want %v", r.Classes, want)
 	}
@@ -184,7 +185,7 @@ func TestNegativeN27ManyAccounts(t *testing.T) {
 	f.deliver(f.bob, f.vote(f.bob, f.q1, "Ja")) // known before, on another server
 	f.closeAll()
 	r := f.final(voters + 1)
-	want := participation.Classes{Established: participation.Range{AtLeast: 31, AtMost: 31}, Unclassified: participation.Range{AtLeast: voters - 30, AtMost: voters - 30}}
+	want := participation.Classes{Established: tally.Range{AtLeast: 28, AtMost: 32}, Unclassified: tally.Range{AtLeast: voters - 32, AtMost: voters - 28}}
 	if r.Classes == nil || *r.Classes != want {
 		t.Errorf("classes %v, want %v", r.Classes, want)
 	}
@@ -284,13 +285,13 @@ func TestClassesAreToldAfterClosing(t *testing.T) {
 		Classes participation.Classes `json:"classes"`
 	}
 	f.must(json.Unmarshal(f.node.get("/consultations/live/result.json", "application/json").Body.Bytes(), &j))
-	want := participation.Classes{Established: participation.Range{AtLeast: 16, AtMost: 25}, Unclassified: participation.Range{AtMost: 9}}
+	want := participation.Classes{Established: tally.Range{AtLeast: 16, AtMost: 25}, Unclassified: tally.Range{AtMost: 9}}
 	if j.Turnout != 25 || j.Classes != want {
 		t.Errorf("JSON says turnout %d, classes %v", j.Turnout, j.Classes)
 	}
 	for language, words := range map[string][]string{
-		"nl": {"Van welke accounts", "minstens 16", "minder dan 10", "Alle stemmen tellen even zwaar"},
-		"en": {"From which accounts", "at least 16", "fewer than 10", "All votes count the same"},
+		"nl": {"Van welke accounts", "16 tot 25", "minder dan 10", "Alle stemmen tellen even zwaar"},
+		"en": {"From which accounts", "16 to 25", "fewer than 10", "All votes count the same"},
 	} {
 		page := f.node.get("/consultations/live?lang="+language, "text/html").Body.String()
 		for _, w := range words {
@@ -300,7 +301,7 @@ func TestClassesAreToldAfterClosing(t *testing.T) {
 		}
 	}
 	posts := f.node.results(live)
-	if len(posts) != 1 || !strings.Contains(posts[0].HTML, "gevestigde accounts: minstens 16; andere: minder dan 10.") {
+	if len(posts) != 1 || !strings.Contains(posts[0].HTML, "gevestigde accounts: 16 tot 25; andere: minder dan 10.") {
 		t.Errorf("posts %v", posts)
 	}
 	if _, same, err := f.node.Service.Recount(t.Context(), must2(f.node.Service.Consultation(t.Context(), live.ID))(f.cluster)); err != nil || !same {

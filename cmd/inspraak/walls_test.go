@@ -32,7 +32,7 @@ func rooms() map[string][]string {
 		"activitypub":             {"participation", "activitypub/as2", "activitypub/signature"},
 		"store":                   {"participation", "participation/ballotlog", "activitypub", "activitypub/signature"},
 		"web":                     {},
-		"handlers":                {"participation", "activitypub", "web"},
+		"handlers":                {"participation", "tally", "activitypub", "web"},
 		"simulation":              {},
 		"verify":                  {},
 		"mutants":                 {},

@@ -45,24 +45,24 @@ func (in Input) check() error {
 	case in.Entries == nil || in.Rows == nil && !in.Withheld:
 		return errors.New("the log or the ballots are missing")
 	}
-	return small("servers.csv", in.Servers)
+	return wide("servers.csv", in.Servers)
 }
 
-// small refuses numbers that could show what one voter did (docs/ballot-log.md):
-// below 10, or not rounded to 5, so that a second publication or a sum gives no
-// exact one.
-func small(name string, cells []Cell) error {
+// wide refuses numbers that could show what one voter did (docs/integrity.md):
+// a name with fewer than 10 ballots, and a range that is narrower than rounding
+// leaves it.
+func wide(name string, ranges []Range) error {
 	seen := map[string]bool{}
-	for _, c := range cells {
+	for _, r := range ranges {
 		switch {
-		case c.Name == "" || seen[c.Name]:
-			return fmt.Errorf("%s: the name %q is empty or stands there twice", name, c.Name)
-		case c.N < 0 || c.N%5 != 0:
-			return fmt.Errorf("%s: %q is %d, not rounded to 5", name, c.Name, c.N)
-		case c.N < 10 && c.Name != Other:
-			return fmt.Errorf("%s: %q is %d; below 10 it would tell too much", name, c.Name, c.N)
+		case r.Name == "" || seen[r.Name]:
+			return fmt.Errorf("%s: the name %q is empty or stands there twice", name, r.Name)
+		case r.AtLeast < 10 && r.Name != Other:
+			return fmt.Errorf("%s: %q may be %d; below 10 it would tell too much", name, r.Name, r.AtLeast)
+		case r.AtLeast < 0 || r.AtMost-r.AtLeast < 2:
+			return fmt.Errorf("%s: %q is told as %d to %d, too closely", name, r.Name, r.AtLeast, r.AtMost)
 		}
-		seen[c.Name] = true
+		seen[r.Name] = true
 	}
 	return nil
 }

@@ -55,6 +55,15 @@ func writeCells(w io.Writer, t table, cells []Cell) error {
 	return out.WriteAll(records) // flushes
 }
 
+func writeRanges(w io.Writer, t table, ranges []Range) error {
+	out := csv.NewWriter(w)
+	records := [][]string{t.header()}
+	for _, r := range ranges {
+		records = append(records, []string{unformula(r.Name), strconv.Itoa(r.AtLeast), strconv.Itoa(r.AtMost)})
+	}
+	return out.WriteAll(records) // flushes
+}
+
 // unformula puts an apostrophe before a text that a spreadsheet could take for a
 // formula: one that begins with =, +, -, @ (also in full width), a tab, a
 // carriage return or a newline, with or without white space before it.

@@ -26,8 +26,14 @@ type Row struct {
 	Nonce   string // 32 lower-case hexadecimal digits
 }
 
-// Cell is a number that may be published, with what it is a number of. A number
-// of voters is a multiple of 5, and at least 10 unless it is Other.
+// Range is a number of ballots that may be published, with what it is a number
+// of: it lies between two, both included, wide enough to tell on nobody.
+type Range struct {
+	Name            string
+	AtLeast, AtMost int
+}
+
+// Cell is an exact number, with what it is a number of.
 type Cell struct {
 	Name string
 	N    int
@@ -59,7 +65,7 @@ type Input struct {
 
 	Rows     iter.Seq2[Row, error] // ascending by code; not read where Withheld
 	Withheld bool                  // there are fewer ballots than BatchSize
-	Servers  []Cell                // ballots by server, in the order of the file
+	Servers  []Range               // ballots by server, in the order of the file
 	Refused  []Cell                // votes not counted, by reason
 
 	Integrity   []byte                   // JSON
@@ -90,7 +96,7 @@ func files() []file {
 		{"question.json", text(func(in Input) string { return string(in.Question) })},
 		{"rule.md", text(func(in Input) string { return strings.TrimRight(in.Rule, "\n") + "\n" })},
 		{"ballots.csv", writeBallots},
-		{"servers.csv", func(in Input, w io.Writer) error { return writeCells(w, servers(in), in.Servers) }},
+		{"servers.csv", func(in Input, w io.Writer) error { return writeRanges(w, servers(in), in.Servers) }},
 		{"refused.csv", func(in Input, w io.Writer) error { return writeCells(w, refused(in), in.Refused) }},
 		{"result.json", writeResult},
 		{"integrity.json", text(func(in Input) string { return string(in.Integrity) })},

@@ -75,7 +75,7 @@ func small(t testing.TB) dataset.Input {
 		Rule:   "Elk account telt een keer.\n\nOne account, one ballot.",
 		Closed: time.Date(2026, 11, 20, 21, 0, 0, 5, time.FixedZone("", 3600)), Turnout: 12, Counts: counts,
 		Rows:        each(rows),
-		Servers:     []dataset.Cell{{Name: "mastodon.example", N: 10}, {Name: dataset.Other, N: 0}},
+		Servers:     []dataset.Range{{Name: "mastodon.example", AtLeast: 10, AtMost: 12}, {Name: dataset.Other, AtMost: 9}},
 		Refused:     []dataset.Cell{{Name: "repeated", N: 25}, {Name: "late", N: 10}},
 		Integrity:   []byte(`{"label":"fragile"}`),
 		Entries:     each(entries),

@@ -85,10 +85,18 @@ func servers(Input) table {
 			Datatype: map[string]any{"base": "string", "minLength": 1},
 		},
 		{
-			Name: "ballots", Title: words{"Ballots", "Stemmen"},
+			Name: "at_least", Title: words{"At least", "Minstens"},
 			Meaning: words{
-				"number of ballots counted, rounded to a multiple of 5; servers with fewer than 10 are not named",
-				"aantal getelde stemmen, afgerond op een veelvoud van 5; servers met minder dan 10 worden niet genoemd",
+				"number of ballots counted, at least; servers with fewer than 10 are not named",
+				"aantal getelde stemmen, minstens; servers met minder dan 10 worden niet genoemd",
+			},
+			Datatype: map[string]any{"base": "integer", "minimum": 0},
+		},
+		{
+			Name: "at_most", Title: words{"At most", "Hoogstens"},
+			Meaning: words{
+				"the same, at most; mostly two more or less than a multiple of 5",
+				"hetzelfde, hoogstens; meestal twee meer of minder dan een veelvoud van 5",
 			},
 			Datatype: map[string]any{"base": "integer", "minimum": 0},
 		},
@@ -108,8 +116,8 @@ func refused(Input) table {
 		{
 			Name: "votes", Title: words{"Votes", "Stemmen"},
 			Meaning: words{
-				"number of votes received, not of voters, rounded to a multiple of 5; reasons with fewer than 10 are not named",
-				"aantal ontvangen stemmen, niet van stemmers, afgerond op een veelvoud van 5; redenen met minder dan 10 worden niet genoemd",
+				"number of votes received, not of voters",
+				"aantal ontvangen stemmen, niet van stemmers",
 			},
 			Datatype: map[string]any{"base": "integer", "minimum": 0},
 		},
