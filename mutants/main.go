@@ -116,11 +116,13 @@ func (m mutant) try(ctx context.Context, root, scratch string) (fate, string) {
 	if err != nil {
 		return broken, err.Error()
 	}
-	out, err := test(ctx, m.Package, m.Run, "-failfast", "-timeout", "5m", "-overlay", overlay)
+	out, err := test(ctx, m.Package, m.Run, "-failfast", "-timeout", "2m", "-overlay", overlay)
 	failed := regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`).FindAllStringSubmatch(out, -1)
 	switch {
 	case len(failed) > 0:
 		return killed, failed[len(failed)-1][1]
+	case strings.Contains(out, "panic: test timed out"):
+		return killed, "a test waits for ever"
 	case err != nil:
 		return broken, strings.TrimSpace(out)
 	case strings.Contains(out, "no tests to run"):

@@ -210,6 +210,11 @@ func TestNegativeFetches(t *testing.T) {
 			t.Errorf("%s: %d fetches, want at most 4", name, n)
 		}
 	}
+	s.wait(61 * time.Second)
+	moved := s.evil.Account("moved")
+	serve(s.evil, "https://evil.example/copies/moved", answer{ContentType: "application/activity+json", Body: must2(moved.Document())(s.cluster)})
+	serve(s.evil, moved.ID(), to("https://third.example/copies/moved"))
+	s.repels("N37 sent on to its own document on another host", []int{401}, moved, s.vote(moved, s.q1, "Ja"), simulation.SignOptions{})
 	for host, v := range elsewhere {
 		if paths := v.take(); len(paths) > 0 && host != "third.example" {
 			t.Errorf("N36: fetched from %s: %q", host, paths)
