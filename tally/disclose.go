@@ -124,6 +124,9 @@ func Disclose(cells []int, rest int) []Range {
 			told[i] = left
 			return told
 		}
+		if slack > sum {
+			return nil // so wide that it says nothing
+		}
 		told[i] = Range{bar, bar + slack}
 	}
 	return nil

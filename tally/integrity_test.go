@@ -2,6 +2,7 @@ package tally
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -401,6 +402,31 @@ func TestWide(t *testing.T) {
 					t.Fatalf("%d ahead, %d ballots, %d for the winner: told %v, %d splits", before, n, first, *r, splits)
 				}
 			}
+		}
+	}
+}
+
+// A poll of many servers of one size, and none small, is told: the sizes are
+// rounded, and one of them stands among the others.
+func TestManyServersOfOneSize(t *testing.T) {
+	var in Input
+	in.Options, in.Until = 2, 100
+	for s := range 200 {
+		in.Servers = append(in.Servers, Server{Name: fmt.Sprintf("s%03d", s), Usual: -1})
+		for range 500 {
+			in.Ballots = append(in.Ballots, Ballot{Server: s, Choices: 1, AgeDays: -1})
+		}
+	}
+	f, err := Integrity(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Concentration.Servers) != 199 || *f.Concentration.Other != (Range{AtLeast: 498, AtMost: 502}) {
+		t.Fatalf("%d servers, others %v", len(f.Concentration.Servers), f.Concentration.Other)
+	}
+	for _, s := range f.Concentration.Servers {
+		if s.Ballots != (Range{AtLeast: 498, AtMost: 502}) {
+			t.Errorf("%s: %v", s.Server, s.Ballots)
 		}
 	}
 }

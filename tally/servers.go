@@ -91,6 +91,14 @@ func (in Input) concentration(p []int) (c Concentration) {
 		cells = append(cells, p[s.index])
 	}
 	told := Disclose(append(cells, other), len(cells))
+	// To hide few others behind one server takes a large one, and where many are
+	// of one size there is none: then the smallest is told among the others.
+	for told == nil && len(cells) > 1 {
+		i := slices.Index(cells, slices.Min(cells))
+		other += cells[i]
+		cells, c.Servers = slices.Delete(cells, i, i+1), slices.Delete(c.Servers, i, i+1)
+		told = Disclose(append(cells, other), len(cells))
+	}
 	if told == nil {
 		c.Servers = nil
 		return c
