@@ -85,6 +85,7 @@ func demoConfig(dir, listen string) (Config, error) {
 		URL: "http://" + net.JoinHostPort(host, port), Loopback: true, Listen: listen, Data: dir,
 		Keys: filepath.Join(dir, "keys"), Media: filepath.Join(dir, "media"),
 		Name: "Gemeente Zeewijk", Language: "nl", Timezone: "Europe/Amsterdam", Contact: "inspraak@zeewijk.example",
+		Commands: CommandsConfig(participation.DefaultCommands()),
 		About: Texts{
 			NL: "Gemeente Zeewijk bestaat niet. Dit is een **demonstratie**: de deelnemers zijn verzonnen.",
 			EN: "Zeewijk is not a real municipality. This is a **demonstration**: those taking part are made up.",
