@@ -32,6 +32,18 @@ type Message struct {
 	Links               []string // in the order of the text, without that of the mention
 }
 
+// Messages lists what the crowd has received in private, of every server.
+func (f *Fediverse) Messages() []Message {
+	f.mu.Lock()
+	citizens := slices.Clone(f.citizens)
+	f.mu.Unlock()
+	var all []Message
+	for _, who := range citizens {
+		all = append(all, who.account.Messages()...)
+	}
+	return all
+}
+
 // Messages lists the private messages that the account has received, oldest
 // first, those of one second in the order of their ids: posts of others that mention it, are addressed to it and to neither
 // everybody nor a followers collection. A client shows no others as private.

@@ -225,9 +225,13 @@ func TestNegativeDirectMessages(t *testing.T) {
 		"to followers as well":   func(_, o map[string]any) { o["cc"] = []any{s.bob.ID() + "/followers"} },
 		"to all, as one says it": func(_, o map[string]any) { o["cc"] = []any{"as:Public"} },
 		"to all, outside":        func(a, _ map[string]any) { a["cc"] = []any{"https://www.w3.org/ns/activitystreams#Public"} },
-		"to another channel":     func(a, o map[string]any) { o["to"], a["to"] = []any{s.node.urls.Actor("x")}, nil },
-		"no words":               func(_, o map[string]any) { delete(o, "content"); delete(o, "contentMap") },
-		"an Article":             func(_, o map[string]any) { o["type"] = "Article" },
+		"to all, mentioned": func(_, o map[string]any) {
+			all := "https://www.w3.org/ns/activitystreams#Public"
+			o["cc"], o["tag"] = []any{all}, append(o["tag"].([]any), map[string]any{"type": "Mention", "href": all, "name": "@all"})
+		},
+		"to another channel": func(a, o map[string]any) { o["to"], a["to"] = []any{s.node.urls.Actor("x")}, nil },
+		"no words":           func(_, o map[string]any) { delete(o, "content"); delete(o, "contentMap") },
+		"an Article":         func(_, o map[string]any) { o["type"] = "Article" },
 	} {
 		s.repels(name, ok, s.bob, altered(code, change), none)
 	}

@@ -126,6 +126,9 @@ func TestErasureWhileVotingIsOpen(t *testing.T) {
 	if got := s.node.asks(s.bob, "code"); len(got) != 1 || strings.Contains(got[0].Text, "q1") {
 		t.Errorf("answered %+v", got)
 	}
+	if p, err := s.node.DB.Peer(t.Context(), s.bob.ID()); err != nil || len(p.Keys) == 0 { // who comes again is fetched again
+		t.Errorf("after it came again: %+v, %v", p, err)
+	}
 	s.wait(25 * time.Hour)
 	s.settle()
 	if r := s.node.result(s.q1); r.Turnout != 1 || r.Counts[1] != 0 || r.Refused[participation.Withdrawals] != 1 || r.Refused[participation.Revoked] != 1 {
