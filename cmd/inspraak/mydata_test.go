@@ -74,8 +74,8 @@ func TestMyDataByDirectMessage(t *testing.T) {
 	}
 	must2(s.bob.RequestQuote(t.Context(), s.object(s.q1), "<p>Doe mee!</p>"))(s.cluster)
 	s.settle()
-	codes, _ := s.node.codesOf(s.bob)
-	others, _ := s.node.codesOf(s.alice)
+	codes := s.node.codesOf(s.bob)
+	others := s.node.codesOf(s.alice)
 	path := s.node.dataPath(s.bob)
 	own := append([]string{s.bob.KeyID(), "Mening van bob", "like: ", "1 bericht van ons geciteerd", "2 september 2026", ">Gemeente consult</a>, sinds"}, codes...)
 	held := append([]string{"@bob@m1.example"}, own...)
