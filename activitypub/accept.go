@@ -11,7 +11,8 @@ import (
 	"inspraak/participation"
 )
 
-// create counts the votes of a Create and keeps its replies. A Create may hold
+// create counts the votes of a Create, keeps its replies and answers its direct
+// messages. A Create may hold
 // an array: GoToSocial before 0.18 sent a whole ballot so.
 func (f *Federation) create(ctx context.Context, m message, a *as2.Activity) error {
 	for _, o := range a.Objects {
@@ -30,7 +31,7 @@ func (f *Federation) create(ctx context.Context, m message, a *as2.Activity) err
 	for _, o := range a.Objects {
 		id, ok := f.voteFor(o)
 		if !ok {
-			if err := f.reply(ctx, m.signer, o); err != nil {
+			if err := f.note(ctx, m, a, o); err != nil {
 				return err
 			}
 			continue
@@ -54,6 +55,18 @@ func (f *Federation) create(ctx context.Context, m message, a *as2.Activity) err
 		f.Log.Debug("vote", "consultation", id, "outcome", outcome)
 	}
 	return nil
+}
+
+// note takes what is no vote: a direct message, or a reply.
+func (f *Federation) note(ctx context.Context, m message, a *as2.Activity, o as2.Object) error {
+	channel, err := f.addressee(ctx, a, o)
+	if err != nil {
+		return err
+	}
+	if channel != "" {
+		return f.direct(ctx, m.signer, channel, o)
+	}
+	return f.reply(ctx, m.signer, o)
 }
 
 // owned refuses an object that its sender may not speak for: attributed to

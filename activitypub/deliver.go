@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"inspraak/activitypub/signature"
+	"inspraak/participation"
 )
 
 // How many deliveries are under way.
@@ -157,6 +158,17 @@ func (d *deliverer) attempt(ctx context.Context, one Delivery, l ledger) bool {
 		d.again(ctx, l, one, one.Attempts, c.until)
 		return false
 	}
+	if one.Sealed {
+		switch err := d.f.unseal(&one); {
+		case errors.Is(err, participation.ErrSealed), errors.Is(err, errSpoilt):
+			d.drop(ctx, l, one, "it can no longer be opened")
+			return true
+		case err != nil:
+			d.f.Log.ErrorContext(ctx, "delivery failed on our side", "activity", one.Activity, "error", err)
+			d.again(ctx, l, one, one.Attempts+1, now.Add(ourRetry))
+			return true
+		}
+	}
 	answer, err := d.post(ctx, one)
 	if ctx.Err() != nil && err != nil {
 		return true
@@ -237,7 +249,7 @@ func (d *deliverer) send(ctx context.Context, one Delivery, form signature.Form)
 
 // vacate handles an inbox where nobody receives. A shared one is replaced by
 // the personal inboxes of the followers behind it, and none of them is
-// forgotten. The owner of a personal one is forgotten if the server says that
+// forgotten; what is sealed is for one receiver only. The owner of a personal one is forgotten if the server says that
 // it is gone for good (410); a 404 may be a mistake, and drops this delivery
 // only.
 func (d *deliverer) vacate(ctx context.Context, one Delivery, status int, l ledger) (verdict, error) {
@@ -245,7 +257,7 @@ func (d *deliverer) vacate(ctx context.Context, one Delivery, status int, l ledg
 	if err != nil {
 		return ours, fmt.Errorf("followers at a vacant inbox: %w", err)
 	}
-	if slices.ContainsFunc(followers, func(r Recipient) bool { return r.Shared == one.Inbox && r.Inbox != one.Inbox }) {
+	if !one.Sealed && slices.ContainsFunc(followers, func(r Recipient) bool { return r.Shared == one.Inbox && r.Inbox != one.Inbox }) {
 		l.book(Settled{ID: one.ID, Fallback: true})
 		return vacant, nil
 	}

@@ -20,7 +20,11 @@ type Doors interface {
 	// /actor, /a/NAME…, /@NAME, /o/ID…, /consultations/SLUG….
 	Document(ctx context.Context, path string, query url.Values) (Document, error)
 	WebFinger(ctx context.Context, resource string) ([]byte, error) // JRD; ErrInvalid for no resource
-	HostMeta() []byte                                               // XRD
+	// Account is what is held of a remote account, apart from what it did in
+	// consultations; Erase ends that, and all else that its deletion would.
+	Account(ctx context.Context, actor string) (Account, error)
+	Erase(ctx context.Context, actor string) error
+	HostMeta() []byte // XRD
 	NodeInfoLinks() []byte
 	NodeInfo(ctx context.Context, version string) ([]byte, error) // "2.0" or "2.1"
 }
@@ -31,6 +35,14 @@ type Document struct {
 	Body []byte
 	Gone bool
 	Page string
+}
+
+// Account is what is held of a remote account.
+type Account struct {
+	Peer    Peer   // zero if it is not known
+	Handle  string // as it is shown beside its replies
+	Follows []Follower
+	Quotes  int // of our posts
 }
 
 // Refusal is an answer other than 202, with what the sender's administrator

@@ -23,7 +23,7 @@ type ActorKeys interface {
 	ActorKey(name string) (*rsa.PrivateKey, error)
 }
 
-// Config is what a Federation is made of. All fields are needed.
+// Config is what a Federation is made of. All fields but Direct are needed.
 type Config struct {
 	URLs    URLs
 	Name    string // of the node, for NodeInfo and the instance actor
@@ -33,6 +33,7 @@ type Config struct {
 	Keys    ActorKeys
 	Secrets participation.Keyring
 	Client  *Client
+	Direct  *Direct // nil: direct messages are not answered
 	// Loopback accepts plain http and ports in peers' addresses, for a node
 	// whose own name is a loopback name; the Client must agree.
 	Loopback bool
@@ -47,6 +48,7 @@ type Federation struct {
 	peers     *peers
 	deliverer *deliverer
 	counters  *counters
+	talks     *talks
 	channels  sync.Map // names of channels seen, to true
 }
 
@@ -54,7 +56,7 @@ var _ Doors = (*Federation)(nil)
 
 // New makes a Federation. It starts nothing: the caller runs the jobs.
 func New(c Config) *Federation {
-	f := &Federation{Config: c, counters: newCounters()}
+	f := &Federation{Config: c, counters: newCounters(), talks: newTalks()}
 	f.peers = newPeers(f)
 	f.deliverer = newDeliverer(f)
 	return f

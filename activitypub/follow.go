@@ -49,7 +49,7 @@ func (f *Federation) answer(kind, channel string, to Peer, object as2.Part, resu
 	if err != nil {
 		return Outgoing{}, err
 	}
-	return Outgoing{ID: activity.ID, Channel: channel, Object: to.Actor, Body: body, At: f.Now(), Inboxes: []string{to.Inbox}}, nil
+	return Outgoing{ID: activity.ID, Channel: channel, Object: to.Actor, Passing: true, Body: body, At: f.Now(), Inboxes: []string{to.Inbox}}, nil
 }
 
 // undo takes back a Follow, Like, EmojiReact or Announce. Where only its id is

@@ -96,3 +96,36 @@ func FuzzRetryAfter(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCommand: whatever a message holds, it is read as a command only if nothing
+// but the word is left of it, and reading it changes nothing about it.
+func FuzzCommand(f *testing.F) {
+	for _, seed := range []string{"code", "<p><span class=\"h-card\"><a href=\"https://m.example/@x\">@<span>x</span></a></span> code</p>",
+		"@consult@node.example MY-DATA", "gegevens!", "\u202ecode", "co\u200dde", "ｃｏｄｅ", "code code", "<script>code</script>", "&#99;ode", "\xff", "<",
+		strings.Repeat("<b>", 600) + "code", "mijn\u00a0gegevens", "İcode", "c\u0301ode"} {
+		f.Add(seed)
+	}
+	words := participation.DefaultCommands()
+	f.Fuzz(func(t *testing.T, html string) {
+		command, language := words.Read(html)
+		if again, l := words.Read(html); again != command || l != language {
+			t.Errorf("%q: %q, then %q", html, command, again)
+		}
+		switch command {
+		case "":
+			if language != "" {
+				t.Errorf("%q: no command, in %q", html, language)
+			}
+			return
+		case participation.AskCode, participation.AskMyData:
+		default:
+			t.Errorf("%q: command %q", html, command)
+		}
+		if around, _ := words.Read("<p>@somebody@m.example " + html + " !</p>"); around != command && !strings.ContainsAny(html, "<>&") && len(html) < 1000 {
+			t.Errorf("%q: %q, and %q with a mention before it", html, command, around)
+		}
+		if more, _ := words.Read("please " + html); more != "" && !strings.ContainsAny(html, "<>&") {
+			t.Errorf("%q: still %q with another word", html, more)
+		}
+	})
+}

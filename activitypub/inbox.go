@@ -3,6 +3,7 @@ package activitypub
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -220,6 +221,39 @@ func (f *Federation) forget(ctx context.Context, actor string) error {
 	}
 	f.peers.forget(actor)
 	return f.Store.SavePeer(ctx, Peer{Actor: actor, Inbox: peer.Inbox, Keys: peer.Keys, FetchedAt: peer.FetchedAt, Gone: true})
+}
+
+// Account implements Doors.
+func (f *Federation) Account(ctx context.Context, actor string) (a Account, err error) {
+	if a.Peer, err = f.Store.Peer(ctx, actor); ignoreNotFound(err) != nil {
+		return a, fmt.Errorf("account: %w", err)
+	}
+	host, err := f.hostOf(actor)
+	if err != nil {
+		return a, fmt.Errorf("account: %w", err)
+	}
+	a.Handle = handleOf(a.Peer.Username, host)
+	if a.Follows, err = f.Store.FollowsOf(ctx, actor); err != nil {
+		return a, fmt.Errorf("account: %w", err)
+	}
+	if a.Quotes, err = f.Store.QuotesOf(ctx, actor); err != nil {
+		return a, fmt.Errorf("account: %w", err)
+	}
+	return a, nil
+}
+
+// Erase implements Doors: what forget does, but nothing at all is left of the
+// account, which is still there and may come again. Calling it again finishes
+// what a crash left undone.
+func (f *Federation) Erase(ctx context.Context, actor string) error {
+	if err := f.Service.ForgetActor(ctx, actor); err != nil {
+		return fmt.Errorf("erase: %w", err)
+	}
+	if err := f.Store.ForgetAccount(ctx, actor); err != nil {
+		return fmt.Errorf("erase: %w", err)
+	}
+	f.peers.forget(actor)
+	return nil
 }
 
 // accept does what a verified message says.

@@ -16,6 +16,7 @@ import (
 type Stats struct {
 	DeliveryStats
 	Votes     map[participation.Outcome]int64 // what became of them, repeated ones included
+	Direct    map[DirectOutcome]int64         // direct messages, by what became of them
 	Answers   map[int]int64                   // by HTTP status of what Receive decided; only statuses it knows
 	Delayed   int64                           // times a server had to wait among new ones of its domain, see crowd
 	Waited    int64                           // requests taken into the waiting room
@@ -37,12 +38,17 @@ type DeliveryStats struct {
 type counters struct {
 	votes                               map[participation.Outcome]*atomic.Int64
 	answers                             map[int]*atomic.Int64
+	direct                              map[DirectOutcome]*atomic.Int64
 	waited, givenUp, fetched, unfetched atomic.Int64
 	delayed                             atomic.Int64
 }
 
 func newCounters() *counters {
-	c := &counters{votes: map[participation.Outcome]*atomic.Int64{}, answers: map[int]*atomic.Int64{}}
+	c := &counters{votes: map[participation.Outcome]*atomic.Int64{}, answers: map[int]*atomic.Int64{},
+		direct: map[DirectOutcome]*atomic.Int64{}}
+	for _, o := range directOutcomes() {
+		c.direct[o] = new(atomic.Int64)
+	}
 	for _, o := range []participation.Outcome{participation.Counted, participation.Repeated, participation.Late,
 		participation.Early, participation.UnknownOption, participation.NotAllowed, participation.Revoked,
 		participation.NotVotable} {
@@ -87,11 +93,14 @@ func (f *Federation) Stats() Stats {
 	c := f.counters
 	s := Stats{
 		DeliveryStats: f.deliverer.stats(), Unserved: f.peers.unserved(),
-		Votes: map[participation.Outcome]int64{}, Answers: map[int]int64{},
+		Votes: map[participation.Outcome]int64{}, Answers: map[int]int64{}, Direct: map[DirectOutcome]int64{},
 		Delayed: c.delayed.Load(), Waited: c.waited.Load(), GivenUp: c.givenUp.Load(), Fetched: c.fetched.Load(), Unfetched: c.unfetched.Load(),
 	}
 	for outcome, n := range c.votes {
 		s.Votes[outcome] = n.Load()
+	}
+	for outcome, n := range c.direct {
+		s.Direct[outcome] = n.Load()
 	}
 	for status, n := range c.answers {
 		s.Answers[status] = n.Load()

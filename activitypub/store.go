@@ -46,6 +46,15 @@ type Store interface {
 	// PendingDeliveries counts what is queued, and tells when the next is due.
 	PendingDeliveries(ctx context.Context) (n int, next time.Time, err error)
 
+	// Help queues the help text for an account, by its keyed digest, unless it was
+	// sent one within a day or too many others were; then sent is false.
+	Help(ctx context.Context, account [16]byte, out Outgoing) (sent bool, err error)
+
+	// What is held about an account, and its end: followers, quotes, peer and keys.
+	FollowsOf(ctx context.Context, actor string) ([]Follower, error)
+	QuotesOf(ctx context.Context, actor string) (int, error)
+	ForgetAccount(ctx context.Context, actor string) error
+
 	// The waiting room: requests whose signer's key could not be had yet.
 	AddWaiting(ctx context.Context, w Waiting) (bool, error)                                          // false, without storing, if the room is full (MaxWaiting) ; same Digest twice is stored once
 	DueWaiting(ctx context.Context, consultation string, now time.Time, limit int) ([]Waiting, error) // consultation "" means any
@@ -114,6 +123,11 @@ type Outgoing struct {
 	Object  string // order is kept per (inbox, Object)
 	Public  bool   // listed in the channel's outbox
 	Count   bool   // new numbers: takes the place of older ones still held back for the same inbox
+	Passing bool   // nothing of it is kept once its last delivery is settled
+	// Sealed says that Body is what seal made of body and inbox, under the key of
+	// the consultation Key, "" being the node's own. Whatever is sealed is Passing.
+	Sealed  bool
+	Key     string
 	Body    []byte
 	At      time.Time
 	Inboxes []string // distinct
@@ -129,6 +143,8 @@ type Delivery struct {
 	Host     string // host[:port] of Inbox
 	Attempts int
 	Queued   time.Time
+	Sealed   bool
+	Key      string
 	Body     []byte
 }
 

@@ -213,15 +213,10 @@ func (f *Federation) settle(ctx context.Context, w Waiting, judged error) (stays
 	return true, f.Store.PostponeWaiting(ctx, w.ID, w.Attempts+1, f.Now().Add(pause))
 }
 
-var errSpoilt = errors.New("a waiting request can no longer be read")
-
 func (f *Federation) judge(ctx context.Context, w Waiting) error {
-	secret := f.Secrets.Node()
-	if w.Consultation != "" {
-		var err error
-		if secret, err = f.Secrets.Secret(w.Consultation); err != nil {
-			return err
-		}
+	secret, err := f.secretOf(w.Consultation)
+	if err != nil {
+		return err
 	}
 	plain, err := secret.Open(w.Sealed, []byte(w.Consultation))
 	if err != nil {

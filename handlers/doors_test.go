@@ -31,7 +31,7 @@ func TestEveryRoute(t *testing.T) {
 	s.ok(os.WriteFile(filepath.Join(s.config.MediaDir, "foto.png"), []byte("\x89PNG"), 0o600))
 	fill := strings.NewReplacer("/posts/:id", "/posts/"+post.ID, ":name", "gemeente", ":slug", "speeltuin", ":id", c.ID, ":tag", "Speeltuin",
 		":version", "2.1", "/media/:file", "/media/foto.png", "/static/:file", s.config.Site.AssetPath("style.css"), "*", "replies")
-	status := map[string]int{"/favicon.ico": 302, "/.well-known/webfinger": 400}
+	status := map[string]int{"/my-data/:token": 404, "/favicon.ico": 302, "/.well-known/webfinger": 400}
 	seen := 0
 	for _, route := range s.Handler.(*echo.Echo).Routes() {
 		if route.Method != http.MethodGet {

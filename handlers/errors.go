@@ -81,12 +81,13 @@ func (h *handler) fail(err error, c echo.Context) {
 	}
 	header := c.Response().Header()
 	header.Del("Etag")
-	header.Set("Cache-Control", "no-store")
+	header.Set("Cache-Control", noStore)
 	if a.after > 0 {
 		header.Set(echo.HeaderRetryAfter, strconv.Itoa(int(max(a.after.Round(time.Second), time.Second)/time.Second)))
 	}
 	method := c.Request().Method
-	if (method == http.MethodGet || method == http.MethodHead) && !wantsActivity(c, h.forServers(c.Path())) {
+	forPeople := method == http.MethodGet || method == http.MethodHead || routeClass(c) == ClassPage
+	if forPeople && !wantsActivity(c, h.forServers(c.Path())) {
 		err = h.errorPage(c, a.status)
 	} else {
 		if a.words == "" || a.status >= 500 && !errors.As(err, new(*activitypub.Refusal)) {

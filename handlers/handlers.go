@@ -34,6 +34,7 @@ type Config struct {
 	About     map[string]string // who runs this, safe HTML by language; optional
 	OtherWays map[string]string // how to take part without an account, safe HTML by language; optional
 	Contact   string            // e-mail address, web address or plain words; optional
+	DataWords map[string]string // what to send in a direct message to see one's own data, by language; optional
 
 	// TrustedProxies may name the visitor's address in X-Forwarded-For. From
 	// anybody else that header is ignored.
@@ -62,6 +63,7 @@ type handler struct {
 	inboxLimit, pageLimit *middleware.RateLimiterMemoryStore
 	slots                 chan struct{}
 	zones                 sync.Map // IANA name to *time.Location
+	origins               http.CrossOriginProtection
 }
 
 // New makes the handler of the whole site.

@@ -39,7 +39,7 @@ func routeClass(c echo.Context) string {
 			return ClassDocument
 		}
 		return ClassPage
-	case path == "/", path == "/about", path == "/tags/:tag":
+	case path == "/", path == "/about", path == "/tags/:tag", path == "/my-data/:token":
 		return ClassPage
 	}
 	return ClassNone

@@ -376,15 +376,19 @@ func TestPagesAreWellMade(t *testing.T) {
 	s.vote(dicht, "Nee", 2)
 	_, err := s.service.Announce(t.Context(), c.ID, participation.Notice, "Er is een bijeenkomst.")
 	s.ok(err)
-	for _, path := range []string{"/", "/about", "/@gemeente", "/tags/speeltuin", "/consultations/speeltuin", "/consultations/dicht", "/nergens"} {
+	mine := "/my-data/" + s.service.DataToken("https://elders.example/users/Ja0")
+	for _, path := range []string{"/", "/about", "/@gemeente", "/tags/speeltuin", "/consultations/speeltuin", "/consultations/dicht", "/nergens", mine, "/my-data/x"} {
 		for _, lang := range []string{"nl", "en"} {
-			status := 200
-			if path == "/nergens" {
+			status, forms := 200, 0
+			switch path {
+			case "/nergens", "/my-data/x":
 				status = 404
+			case mine:
+				forms = 1
 			}
 			name := path + " in " + lang
 			d := s.page(path, status, "Accept-Language", lang)
-			for selector, want := range map[string]int{"h1": 1, "main": 1, "header": 1, "footer": 1, "script": 0, "[style]": 0, "style": 0, "form": 0, "iframe": 0} {
+			for selector, want := range map[string]int{"h1": 1, "main": 1, "header": 1, "footer": 1, "script": 0, "[style]": 0, "style": 0, "form": forms, "iframe": 0} {
 				if got := d.Find(selector).Length(); got != want {
 					t.Errorf("%s: %d of %s, want %d", name, got, selector, want)
 				}

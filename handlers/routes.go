@@ -36,6 +36,10 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/consultations/:slug", h.either(h.consultation), h.limitPages)
 	get("/consultations/:slug/posts/:id", h.either(h.post), h.limitPages)
 
+	// For one person, who was sent the address.
+	get("/my-data/:token", h.myData, h.limitPages)
+	e.POST("/my-data/:token", h.erase, h.limitPages)
+
 	// For programs.
 	get("/consultations/:slug/result.json", h.result, h.limitPages)
 	get("/@:name/feed.atom", h.feed, h.limitPages)

@@ -54,6 +54,7 @@ func (s *site) advance(d time.Duration) {
 type doors struct {
 	mu       sync.Mutex
 	received []string // channel and body
+	erased   []string // actors
 	err      error    // what Receive answers
 	document error    // what Document answers
 	wait     chan struct{}
@@ -98,6 +99,24 @@ func (d *doors) WebFinger(_ context.Context, resource string) ([]byte, error) {
 		return []byte(`{"subject":"` + resource + `"}`), nil
 	}
 	return nil, participation.ErrNotFound
+}
+
+func (d *doors) Account(_ context.Context, actor string) (activitypub.Account, error) {
+	if !strings.Contains(actor, "/users/") {
+		return activitypub.Account{Handle: "elders.example"}, nil
+	}
+	at := time.Date(2025, 5, 4, 23, 30, 0, 0, time.UTC)
+	return activitypub.Account{Handle: "anna@elders.example", Quotes: 1,
+		Follows: []activitypub.Follower{{Channel: "gemeente", Since: at}},
+		Peer: activitypub.Peer{Actor: actor, Name: "Anna <b>", URL: "https://elders.example/@anna", Published: at, FetchedAt: at,
+			AlsoKnownAs: []string{"https://oud.example/anna"}, Keys: []activitypub.PeerKey{{ID: actor + "#main-key", PEM: "pem"}}}}, nil
+}
+
+func (d *doors) Erase(_ context.Context, actor string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.erased = append(d.erased, actor)
+	return d.err
 }
 
 func (d *doors) HostMeta() []byte      { return []byte("<XRD/>") }

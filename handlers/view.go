@@ -77,6 +77,9 @@ func (p page) To(path string) string {
 	return path
 }
 
+// noStore keeps an answer out of every cache.
+const noStore = "no-store"
+
 // html sends a page. Its ETag is a digest of what is sent, so a browser that
 // has it is told so, and never keeps a reply that was hidden or edited since.
 func (h *handler) html(c echo.Context, status int, name string, p page, view any) error {
@@ -90,7 +93,7 @@ func (h *handler) html(c echo.Context, status int, name string, p page, view any
 	if header.Get("Cache-Control") == "" {
 		header.Set("Cache-Control", "no-cache")
 	}
-	if status == http.StatusOK && h.unchanged(c, digest(b.Bytes())) {
+	if status == http.StatusOK && header.Get("Cache-Control") != noStore && h.unchanged(c, digest(b.Bytes())) {
 		return c.NoContent(http.StatusNotModified)
 	}
 	return c.HTMLBlob(status, b.Bytes())

@@ -19,4 +19,6 @@ var (
 	// ErrReview: what is stored does not fit its log. Nothing is changed until
 	// somebody has looked into it.
 	ErrReview = errors.New("the consultation is under review")
+	// ErrExpired: it was valid for a time that is over.
+	ErrExpired = errors.New("no longer valid")
 )

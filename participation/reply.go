@@ -82,6 +82,12 @@ const (
 	Boost Gesture = "boost" // an Announce
 )
 
+// GivenGesture is a gesture of one actor.
+type GivenGesture struct {
+	Consultation string // ID
+	Gesture      Gesture
+}
+
 // Report is a complaint that another server's moderators sent (Flag).
 type Report struct {
 	ID         string // address of the Flag

@@ -36,6 +36,10 @@ type Reader interface {
 	Reply(ctx context.Context, id string) (Reply, error)
 	Posts(ctx context.Context, consultation string) ([]Post, error) // oldest first
 	Post(ctx context.Context, id string) (Post, error)
+	// GesturesOf lists what an actor liked and boosted, by consultation; PostsTo
+	// what the municipality answered it, oldest first.
+	GesturesOf(ctx context.Context, actor string) ([]GivenGesture, error)
+	PostsTo(ctx context.Context, actor string) ([]Post, error)
 	Reports(ctx context.Context, all bool) ([]Report, error) // open ones, or all; oldest first
 	Blocks(ctx context.Context) ([]Block, error)
 	// Events returns up to limit events with Seq > after, in order.

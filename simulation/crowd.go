@@ -19,6 +19,7 @@ type citizen struct {
 	voted    map[string]bool // consultation
 	liked    map[string]bool // consultation
 	replied  int
+	asked    bool // for the code
 	posts    []post
 }
 
@@ -27,6 +28,9 @@ type post struct {
 	id, text string
 	edited   bool
 }
+
+// mostAsk is how many of the crowd ask for the code of their vote.
+const mostAsk = 8
 
 // consultation is what the crowd knows of a consultation.
 type consultation struct {
@@ -74,6 +78,8 @@ func (f *Fediverse) act(ctx context.Context) {
 		_, err = a.Boost(ctx, d.object)
 	case "message":
 		_, err = a.Post(ctx, paragraph(privateMessage), Direct, d.object)
+	case "ask":
+		_, err = a.Message(ctx, d.object, d.text)
 	case "flag":
 		_, err = a.Flag(ctx, d.names, complaint)
 	}
@@ -168,6 +174,10 @@ func (f *Fediverse) gesture(d deed, c *consultation) (deed, bool) {
 	case r < 0.80 && !f.sent && who.followed[c.owner]:
 		f.sent = true
 		d.action, d.object = "message", c.owner
+	case r < 0.86 && f.config.CodeWord != "" && f.asked < mostAsk && who.voted[c.id] && !who.asked:
+		who.asked = true
+		f.asked++
+		d.action, d.object, d.text = "ask", c.owner, f.config.CodeWord
 	case r < 0.90 && !f.flagged && len(f.replies) > 6 && kind == Mastodon:
 		f.flagged = true
 		reply := f.replies[f.random.IntN(len(f.replies))]

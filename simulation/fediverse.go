@@ -24,6 +24,7 @@ type FediverseConfig struct {
 	Pace     time.Duration // mean time between two actions, 350 ms if zero
 	Seed     int64         // of preferences and of the order of events
 	KeyPool  int           // see Config.KeyPool, per server
+	CodeWord string        // what some voters send to a channel in private, to ask for the code of their vote; "": none does
 	Now      func() time.Time
 	// Progress hears of every action when it is over. It is called from
 	// several goroutines.
@@ -36,7 +37,7 @@ type Event struct {
 	Server  string // host of the acting account's server, port included
 	Kind    Kind
 	Account string // handle
-	Action  string // "follow", "vote", "reply", "answer", "edit", "delete", "like", "boost", "message", "flag", "discover"
+	Action  string // "follow", "vote", "reply", "answer", "edit", "delete", "like", "boost", "message", "ask", "flag", "discover"
 	Object  string // id of what it was about
 	Err     error  // nil when the node accepted it
 }
@@ -70,6 +71,7 @@ type Fediverse struct {
 	consultations []*consultation
 	replies       []string // ids of replies by the crowd
 	flagged, sent bool
+	asked         int // for the code
 }
 
 // Start listens on free ports of 127.0.0.1 under names such as

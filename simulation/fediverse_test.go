@@ -58,7 +58,7 @@ func TestCrowd(t *testing.T) {
 	defer cancel()
 	var mu sync.Mutex
 	actions := map[string]int{}
-	f, err := Start(ctx, FediverseConfig{Node: base, Channels: []string{"participa"}, Accounts: 60, Pace: 8 * time.Millisecond, Seed: 7, KeyPool: 1,
+	f, err := Start(ctx, FediverseConfig{Node: base, Channels: []string{"participa"}, Accounts: 60, Pace: 8 * time.Millisecond, Seed: 7, KeyPool: 1, CodeWord: "code",
 		Progress: func(e Event) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -70,7 +70,12 @@ func TestCrowd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for c := f.Counters(); ctx.Err() == nil && (c.Follows < 20 || c.Votes < 30 || c.Replies < 15 || c.Other < 5); c = f.Counters() {
+	asked := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return actions["ask"] > 0
+	}
+	for c := f.Counters(); ctx.Err() == nil && (!asked() || c.Follows < 20 || c.Votes < 30 || c.Replies < 15 || c.Other < 5); c = f.Counters() {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if ctx.Err() != nil {
@@ -92,6 +97,9 @@ func TestCrowd(t *testing.T) {
 		}
 	}
 	t.Log(f.Counters(), actions)
+	if actions["ask"] > mostAsk {
+		t.Errorf("%d of the crowd asked for a code", actions["ask"])
+	}
 	senders := map[string]bool{}
 	for _, r := range city.Received() {
 		if _, host, ok := strings.Cut(r.Header.Get("User-Agent"), "(+http://"); ok {

@@ -156,6 +156,9 @@ func (a *Account) compose(d draft) (note, activity object) {
 		note["source"] = object{"content": plainText(d.html), "mediaType": "text/plain"}
 		note["summary"], note["sensitive"], note["attachment"], note["emoji"] = "", false, []any{}, object{}
 		activity["id"], activity["context"] = s.base+"/activities/"+s.newID(), context
+		if d.to == Direct {
+			activity["directMessage"] = true
+		}
 		activity["@context"] = s.context(activityStreams)
 	case Tootik:
 		note["id"] = s.base + "/post/" + id

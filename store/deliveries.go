@@ -17,11 +17,12 @@ type deliveryStatements struct {
 	hosts, due, pending      *sql.Stmt
 	get, remove, free, retry *sql.Stmt
 	toInbox, removeInbox     *sql.Stmt
+	pass                     *sql.Stmt
 }
 
 func prepareDeliveries(p *preparer) deliveryStatements {
 	return deliveryStatements{
-		add: p.write(`INSERT INTO activity (id, channel, public, count, body, at) VALUES (?, ?, ?, ?, ?, ?)
+		add: p.write(`INSERT INTO activity (id, channel, public, count, passing, key, body, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO NOTHING`),
 		// Held (next is NULL) if the inbox still awaits something about the object.
 		send: p.write(`INSERT INTO delivery (activity, object, inbox, host, attempts, queued, next)
@@ -37,13 +38,13 @@ func prepareDeliveries(p *preparer) deliveryStatements {
 			ORDER BY seq DESC LIMIT ? OFFSET ?`),
 		total: p.read(`SELECT count(*) FROM activity WHERE channel = ? AND public = 1`),
 		hosts: p.read(`SELECT host FROM delivery INDEXED BY delivery_due WHERE next <= ? GROUP BY host ORDER BY min(next) LIMIT ?`),
-		due: p.read(`SELECT d.id, a.id, a.channel, d.object, d.inbox, d.host, d.attempts, d.queued, a.body
+		due: p.read(`SELECT d.id, a.id, a.channel, d.object, d.inbox, d.host, d.attempts, d.queued, a.key, a.body
 			FROM delivery d JOIN activity a ON a.seq = d.activity
 			WHERE d.host = ? AND d.next <= ? ORDER BY d.id LIMIT ?`),
 		pending: p.read(`SELECT (SELECT count(*) FROM delivery),
 			coalesce((SELECT min(next) FROM delivery WHERE next IS NOT NULL), 0)`),
 
-		get:    p.write(`SELECT inbox, object FROM delivery WHERE id = ?`),
+		get:    p.write(`SELECT d.inbox, d.object, d.activity, a.passing FROM delivery d JOIN activity a ON a.seq = d.activity WHERE d.id = ?`),
 		remove: p.write(`DELETE FROM delivery WHERE id = ?`),
 		free: p.write(`UPDATE delivery SET next = queued WHERE next IS NULL AND id =
 			(SELECT id FROM delivery WHERE inbox = ? AND object = ? ORDER BY activity LIMIT 1)`),
@@ -51,6 +52,8 @@ func prepareDeliveries(p *preparer) deliveryStatements {
 		toInbox: p.write(`SELECT d.activity, a.channel, d.object, d.queued
 			FROM delivery d JOIN activity a ON a.seq = d.activity WHERE d.inbox = ? ORDER BY d.activity`),
 		removeInbox: p.write(`DELETE FROM delivery WHERE inbox = ?`),
+		pass: p.write(`DELETE FROM activity WHERE seq = ?1 AND passing = 1
+			AND NOT EXISTS (SELECT 1 FROM delivery WHERE activity = ?1)`),
 	}
 }
 
@@ -70,7 +73,8 @@ func (d *DB) Enqueue(ctx context.Context, cursor int64, out []activitypub.Outgoi
 // An inbox that is no address is left out: it could never be delivered to, and
 // must not keep the others from hearing.
 func (t *tx) queue(o activitypub.Outgoing) error {
-	result, err := t.exec(t.db.deliveries.add, o.ID, o.Channel, o.Public, o.Count, o.Body, ms(o.At))
+	key := sql.NullString{String: o.Key, Valid: o.Sealed}
+	result, err := t.exec(t.db.deliveries.add, o.ID, o.Channel, o.Public, o.Count, o.Passing || o.Sealed, key, o.Body, ms(o.At))
 	if err != nil {
 		return err
 	}
@@ -90,6 +94,9 @@ func (t *tx) queue(o activitypub.Outgoing) error {
 		if err := t.send(seq, o.Object, inbox, ms(o.At)); err != nil {
 			return err
 		}
+	}
+	if o.Passing || o.Sealed {
+		return t.do(t.db.deliveries.pass, seq) // none of the inboxes was an address
 	}
 	return nil
 }
@@ -129,7 +136,9 @@ func (d *DB) DueHosts(ctx context.Context, now time.Time, n int) ([]string, erro
 // settled the next call returns it again.
 func (d *DB) DueDeliveries(ctx context.Context, host string, now time.Time, n int) ([]activitypub.Delivery, error) {
 	return list(ctx, d.deliveries.due, func(row scanner) (v activitypub.Delivery, err error) {
-		err = row(&v.ID, &v.Activity, &v.Channel, &v.Object, &v.Inbox, &v.Host, &v.Attempts, when{&v.Queued}, &v.Body)
+		var key sql.NullString
+		err = row(&v.ID, &v.Activity, &v.Channel, &v.Object, &v.Inbox, &v.Host, &v.Attempts, when{&v.Queued}, &key, &v.Body)
+		v.Sealed, v.Key = key.Valid, key.String
 		return v, err
 	}, host, ms(now), limit(n))
 }
@@ -142,7 +151,7 @@ func (d *DB) PendingDeliveries(ctx context.Context) (n int, next time.Time, err 
 
 // SettleDeliveries implements activitypub.Store. One that is no longer there
 // is passed over. After a Fallback everything under way to that shared inbox
-// goes to the personal ones.
+// goes to the personal ones. A passing activity goes with its last delivery.
 func (d *DB) SettleDeliveries(ctx context.Context, done []activitypub.Settled) error {
 	return d.write(ctx, func(t *tx) error {
 		for _, s := range done {
@@ -160,7 +169,9 @@ func (t *tx) settle(s activitypub.Settled) error {
 		return t.do(stmts.retry, s.Attempts, ms(s.Next), s.ID)
 	}
 	var inbox, object string
-	err := t.query(stmts.get, s.ID)(&inbox, &object)
+	var activity int64
+	var passing bool
+	err := t.query(stmts.get, s.ID)(&inbox, &object, &activity, &passing)
 	switch {
 	case errors.Is(err, participation.ErrNotFound):
 		return nil
@@ -171,6 +182,11 @@ func (t *tx) settle(s activitypub.Settled) error {
 	}
 	if err := t.do(stmts.remove, s.ID); err != nil {
 		return err
+	}
+	if passing {
+		if err := t.do(stmts.pass, activity); err != nil {
+			return err
+		}
 	}
 	return t.do(stmts.free, inbox, object)
 }
@@ -204,6 +220,9 @@ func (t *tx) scatter(shared string) error {
 			if err := t.send(p.activity, p.object, inbox, p.queued); err != nil {
 				return err
 			}
+		}
+		if err := t.do(t.db.deliveries.pass, p.activity); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -186,6 +186,7 @@ type prepared struct {
 	followers     followerStatements
 	deliveries    deliveryStatements
 	waiting       waitingStatements
+	accounts      accountStatements
 	stats         statsStatements
 }
 
@@ -204,6 +205,7 @@ func prepareAll(p *preparer) prepared {
 		followers:     prepareFollowers(p),
 		deliveries:    prepareDeliveries(p),
 		waiting:       prepareWaiting(p),
+		accounts:      prepareAccounts(p),
 		stats:         prepareStats(p),
 	}
 }

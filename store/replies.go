@@ -22,6 +22,7 @@ type replyStatements struct {
 	inConsultation, byAuthor, everywhere *sql.Stmt
 	ofActor, save, delete                *sql.Stmt
 	setGesture, unsetGesture, unsetAll   *sql.Stmt
+	gesturesOf, postsTo                  *sql.Stmt
 	post, posts, savePost                *sql.Stmt
 }
 
@@ -53,6 +54,10 @@ func prepareReplies(p *preparer) replyStatements {
 			ON CONFLICT (consultation, gesture, actor) DO UPDATE SET inbox = excluded.inbox, id = excluded.id`),
 		unsetGesture: p.write(`DELETE FROM gesture WHERE consultation = ? AND gesture = ? AND actor = ?`),
 		unsetAll:     p.write(`DELETE FROM gesture WHERE actor = ?`),
+
+		gesturesOf: p.read(`SELECT c.id, g.gesture FROM gesture g JOIN consultation c ON c.number = g.consultation
+			WHERE g.actor = ? ORDER BY c.number, g.gesture`),
+		postsTo: p.read(`SELECT ` + postColumns + postSource + `WHERE p.mention = ? AND p.mention <> '' ORDER BY p.published, p.id`),
 
 		post: p.read(`SELECT ` + postColumns + postSource + `WHERE p.id = ?`),
 		posts: p.read(`SELECT ` + postColumns + postSource + `
@@ -101,6 +106,19 @@ func (d *DB) Reply(ctx context.Context, id string) (participation.Reply, error) 
 // Posts implements participation.Reader.
 func (d *DB) Posts(ctx context.Context, consultation string) ([]participation.Post, error) {
 	return list(ctx, d.replies.posts, scanPost, consultation)
+}
+
+// GesturesOf implements participation.Reader, in the order of consultations.
+func (d *DB) GesturesOf(ctx context.Context, actor string) ([]participation.GivenGesture, error) {
+	return list(ctx, d.replies.gesturesOf, func(row scanner) (g participation.GivenGesture, err error) {
+		err = row(&g.Consultation, &g.Gesture)
+		return g, err
+	}, actor)
+}
+
+// PostsTo implements participation.Reader.
+func (d *DB) PostsTo(ctx context.Context, actor string) ([]participation.Post, error) {
+	return list(ctx, d.replies.postsTo, scanPost, actor)
 }
 
 // Post implements participation.Reader.

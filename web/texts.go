@@ -130,6 +130,12 @@ func (t *texts) shortMoment(at time.Time) string {
 		"Year", at.Year(), "Clock", at.Format("15:04"))
 }
 
+// dayElement is the day of a time, for people and for machines.
+func (t *texts) dayElement(at time.Time) template.HTML {
+	words := t.text("time.day", "Day", at.Day(), "Month", t.text(fmt.Sprintf("time.month.%d", at.Month())), "Year", at.Year())
+	return template.HTML(`<time datetime="` + at.Format(time.DateOnly) + `">` + template.HTMLEscapeString(words) + `</time>`)
+}
+
 // timeElement is moment for people and RFC 3339 for machines.
 func (t *texts) timeElement(at time.Time) template.HTML { return element(at, t.moment(at)) }
 

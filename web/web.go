@@ -145,6 +145,7 @@ func (s *Site) functions(t *texts) template.FuncMap {
 		"time":     t.timeElement,
 		"short":    t.shortTimeElement,
 		"zone":     t.zone,
+		"day":      t.dayElement,
 		"asset":    func(name string) string { return "/static/" + s.hashed[name] },
 		"language": t.languageName,
 	}

@@ -87,7 +87,7 @@ func (c *cluster) node(host, channel string) *testNode {
 	dir := c.t.TempDir()
 	config := Config{URL: "https://" + host, Listen: "127.0.0.1:0", Data: dir, Keys: filepath.Join(dir, "keys"),
 		Media: filepath.Join(dir, "media"), Name: "Gemeente " + channel, RequestsPerSec: 1e6, Language: "nl", Contact: "griffie@" + host,
-		Zone: time.UTC}
+		Zone: time.UTC, Commands: CommandsConfig(participation.DefaultCommands())}
 	var err error
 	if config.URLs, err = activitypub.NewURLs(config.URL); err != nil {
 		c.t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"inspraak/activitypub"
+	"inspraak/participation"
 )
 
 // Config is the node's configuration file, inspraak.yaml. Every key is
@@ -35,6 +37,7 @@ type Config struct {
 	Contact          string         `yaml:"contact"`
 	About            Texts          `yaml:"about"`
 	OtherWays        Texts          `yaml:"other_ways"`
+	Commands         CommandsConfig `yaml:"commands"`
 	TrustedProxies   []netip.Prefix `yaml:"trusted_proxies"`
 	RequestsPerSec   float64        `yaml:"requests_per_second"`
 	Defaults         Defaults       `yaml:"defaults"`
@@ -62,6 +65,12 @@ func (t Texts) ByLanguage() map[string]string {
 		}
 	}
 	return texts
+}
+
+// CommandsConfig are the words that citizens send in a direct message.
+type CommandsConfig struct {
+	Code   []string `yaml:"code"`
+	MyData []string `yaml:"my_data"`
 }
 
 // Defaults are the terms of a consultation whose file does not give its own.
@@ -129,6 +138,7 @@ func parseConfig(path string, src []byte) (Config, error) {
 		Path: path, Listen: "127.0.0.1:8080", Data: "data", Language: "nl", Timezone: "Europe/Amsterdam", RequestsPerSec: 200,
 		Defaults: Defaults{Grace: 3 * time.Minute, BatchSize: 10, Interval: 3 * time.Minute},
 		Log:      LogConfig{Level: slog.LevelInfo, Format: "text"},
+		Commands: CommandsConfig(participation.DefaultCommands()),
 	}
 	p := &problems{file: path}
 	at := decodeYAML(src, 1, &c, p)
@@ -137,7 +147,8 @@ func parseConfig(path string, src []byte) (Config, error) {
 	}
 	c.check(func(key, format string, args ...any) {
 		if !p.has(key) {
-			p.add(at[key], key, format, args...)
+			section, _, _ := strings.Cut(key, ".")
+			p.add(cmp.Or(at[key], at[section]), key, format, args...)
 		}
 	})
 	folder := filepath.Dir(path)
@@ -179,6 +190,7 @@ func (c *Config) check(bad func(key, format string, args ...any)) {
 	if !contactable(c.Contact) {
 		bad("contact", "%q: give an e-mail address or the address of a contact page, where citizens reach a human", c.Contact)
 	}
+	participation.Commands(c.Commands).Check(func(key, format string, args ...any) { bad("commands."+key, format, args...) })
 	c.Defaults.check("defaults.", bad)
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format", "%q: use text or json", c.Log.Format)

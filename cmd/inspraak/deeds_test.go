@@ -72,7 +72,7 @@ func anyDeed() *rapid.Generator[deed] {
 			d.object = rapid.IntRange(0, replies-1).Draw(t, "reply")
 			d.poll = d.object
 			if d.kind != "unreply" {
-				d.to = rapid.SampledFrom([]simulation.Audience{simulation.Public, simulation.Public, simulation.Unlisted, simulation.Direct}).Draw(t, "audience")
+				d.to = rapid.SampledFrom([]simulation.Audience{simulation.Public, simulation.Public, simulation.Unlisted, simulation.FollowersOnly, simulation.Direct}).Draw(t, "audience")
 			}
 			if d.kind == "edit" {
 				d.edit = rapid.IntRange(1, 3).Draw(t, "edit")

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"inspraak/activitypub"
@@ -62,7 +63,7 @@ func runDemo(ctx context.Context, o DemoOptions, out io.Writer) (err error) {
 		Channels: []string{config.URLs.Actor("gemeente"), config.URLs.Actor("mobility")},
 		Kinds: []simulation.Kind{simulation.Mastodon, simulation.GoToSocial, simulation.GoToSocialOld,
 			simulation.Misskey, simulation.Akkoma, simulation.Tootik},
-		Seed: 1,
+		Seed: 1, CodeWord: config.Commands.Code[0],
 	})
 	if err != nil {
 		stop()
@@ -85,6 +86,7 @@ func demoConfig(dir, listen string) (Config, error) {
 		URL: "http://" + net.JoinHostPort(host, port), Loopback: true, Listen: listen, Data: dir,
 		Keys: filepath.Join(dir, "keys"), Media: filepath.Join(dir, "media"),
 		Name: "Gemeente Zeewijk", Language: "nl", Timezone: "Europe/Amsterdam", Contact: "inspraak@zeewijk.example",
+		Commands: CommandsConfig(participation.DefaultCommands()),
 		About: Texts{
 			NL: "Gemeente Zeewijk bestaat niet. Dit is een **demonstratie**: de deelnemers zijn verzonnen.",
 			EN: "Zeewijk is not a real municipality. This is a **demonstration**: those taking part are made up.",
@@ -246,6 +248,7 @@ func watch(ctx context.Context, out io.Writer, n *Node, crowd *simulation.Fedive
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	told := false
 	for {
 		select {
 		case err := <-ended:
@@ -259,6 +262,23 @@ func watch(ctx context.Context, out io.Writer, n *Node, crowd *simulation.Fedive
 			}
 			fmt.Fprintf(out, "%s  received: %s; sent: %d activities; %d consultations open   %s", time.Now().Format("15:04:05"),
 				crowd.Counters(), n.Federation.Stats().Delivered, len(open), end)
+			if page := firstReceipt(crowd); page != "" && !told {
+				told = true
+				fmt.Fprintf(out, "\nA citizen asked by private message for the code of a vote; its page: %s\n\n", page)
+			}
 		}
 	}
+}
+
+// firstReceipt is the page of a receipt that one of the crowd was sent; "" as
+// long as nobody was.
+func firstReceipt(crowd *simulation.Fediverse) string {
+	for _, m := range crowd.Messages() {
+		for _, link := range m.Links {
+			if strings.Contains(link, "/receipt/") {
+				return link
+			}
+		}
+	}
+	return ""
 }

@@ -51,6 +51,7 @@ func openLiveNode(t *testing.T, base, listen string, s Surroundings) *liveNode {
 	must(err)
 	c := Config{URL: base, Loopback: true, Listen: listen, Data: dir, Keys: filepath.Join(dir, "keys"),
 		Media: filepath.Join(dir, "media"), Name: "Gemeente Zeewijk", Language: "nl", Zone: zone, Contact: "griffie@zeewijk.example",
+		Commands:  CommandsConfig(participation.DefaultCommands()),
 		About:     Texts{NL: "Zeewijk is een **verzonnen** gemeente.", EN: "Zeewijk is a **made-up** municipality."},
 		OtherWays: Texts{NL: "Bel 14 0000 of kom langs.", EN: "Call 14 0000 or come by."}}
 	c.URLs, err = activitypub.NewURLs(base)

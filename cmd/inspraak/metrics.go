@@ -69,7 +69,7 @@ type nodeFigures struct {
 	node *Node
 	all  []figure
 
-	votes, answers, delayed                                figure
+	votes, answers, delayed, direct                        figure
 	waiting, waitingFull, waitingTaken, waitingGivenUp     figure
 	fetches, unserved                                      figure
 	deliveries, queue, due, overdue, failing, paused       figure
@@ -90,6 +90,7 @@ func newNodeFigures(n *Node) *nodeFigures {
 	c.votes = describe(count, "votes_total", "Votes judged, by what became of them, in all consultations together.", "outcome")
 	c.answers = describe(count, "inbox_answers_total", "Activities judged, by the status they were answered with.", "status")
 	c.delayed = describe(count, "servers_delayed_total", "Times that a new server had to wait among many new ones of its domain.")
+	c.direct = describe(count, "direct_messages_total", "Direct messages to channels, by what became of them.", "outcome")
 	c.waiting = describe(now, "waiting_requests", "Requests that wait for their signer's key.")
 	c.waitingFull = describe(now, "waiting_full_ratio", "How full the waiting room is for servers known before and for others: at 1 they are told to come back.", "servers")
 	c.waitingTaken = describe(count, "waiting_taken_total", "Requests taken into the waiting room.")
@@ -173,6 +174,9 @@ func (c *nodeFigures) federation(ch chan<- prometheus.Metric, s activitypub.Stat
 		c.answers.send(ch, float64(n), strconv.Itoa(status))
 	}
 	c.delayed.send(ch, float64(s.Delayed))
+	for outcome, n := range s.Direct {
+		c.direct.send(ch, float64(n), string(outcome))
+	}
 	c.waitingTaken.send(ch, float64(s.Waited))
 	c.waitingGivenUp.send(ch, float64(s.GivenUp))
 	c.fetches.send(ch, float64(s.Fetched), "had")

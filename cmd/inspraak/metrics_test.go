@@ -142,7 +142,7 @@ func TestMetricsTellNoVotes(t *testing.T) {
 		}
 	}
 	known := map[string]string{ // label names, and the values they may have
-		"outcome": `^(counted|repeated|late|early|unknown-option|not-allowed|revoked|not-votable|had|failed|delivered|dropped)$`,
+		"outcome": `^(counted|repeated|late|early|unknown-option|not-allowed|revoked|not-votable|had|failed|delivered|dropped|code|my-data|help|quiet|limited|automated)$`,
 		"status":  `^([2345]xx|202|40[0134]|429|503)$`,
 		"servers": `^(known|others)$`,
 		"host":    `^other$`, // servers of which ten accounts are known; there is none here

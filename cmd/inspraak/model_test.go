@@ -91,8 +91,10 @@ func (m *model) do(d deed) bool {
 		switch _, here := m.replies[reply]; {
 		case m.buried[reply]:
 			return false
-		case d.to == simulation.Direct:
+		case d.to == simulation.FollowersOnly:
 			m.refused[poll][participation.Private]++
+			return false
+		case d.to == simulation.Direct: // a message to the channel, no reply
 			return false
 		case !here:
 			m.replies[reply], m.parents[reply] = 0, poll
@@ -102,7 +104,7 @@ func (m *model) do(d deed) bool {
 		switch {
 		case !here:
 			return false
-		case d.to == simulation.Direct:
+		case d.to == simulation.Direct, d.to == simulation.FollowersOnly:
 			m.unreply(reply)
 		case d.edit > version:
 			m.replies[reply] = d.edit

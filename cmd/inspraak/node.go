@@ -81,14 +81,16 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 		RootCAs:   s.RootCAs,
 	})
 	n.Service = participation.New(n.DB, n.Keys, c.URLs.Site(), s.Now)
-	n.Federation = activitypub.New(activitypub.Config{
-		URLs: c.URLs, Name: c.Name, Version: version(), Store: n.DB, Service: n.Service, Keys: n.Keys,
-		Secrets: n.Keys, Client: n.client, Loopback: c.Loopback, Log: s.Log, Now: s.Now,
-	})
 	site, err := web.Load()
 	if err != nil {
 		return nil, err
 	}
+	commands := participation.Commands(c.Commands)
+	n.Federation = activitypub.New(activitypub.Config{
+		URLs: c.URLs, Name: c.Name, Version: version(), Store: n.DB, Service: n.Service, Keys: n.Keys,
+		Secrets: n.Keys, Client: n.client, Loopback: c.Loopback, Log: s.Log, Now: s.Now,
+		Direct: &activitypub.Direct{Commands: commands, Contact: c.Contact, Say: site.Text},
+	})
 	about, err := rendered(c.About)
 	if err != nil {
 		return nil, err
@@ -100,6 +102,7 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 	n.Handler = handlers.New(handlers.Config{
 		Service: n.Service, Doors: n.Federation, URLs: c.URLs, Site: site, Log: s.Log, Now: s.Now,
 		Name: c.Name, About: about, OtherWays: other, Contact: c.Contact,
+		DataWords:      dataWords(commands, site.Languages()),
 		TrustedProxies: c.TrustedProxies, MediaDir: c.Media, RequestsPerSecond: c.RequestsPerSec,
 		BeingChecked: n.recounts.isPending,
 		UnderReview:  n.underReview,
@@ -111,6 +114,15 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 	}
 	n.Watch = n.watch(registry)
 	return n, nil
+}
+
+// dataWords is what to send to see one's own data, by language.
+func dataWords(c participation.Commands, languages []string) map[string]string {
+	words := map[string]string{}
+	for _, l := range languages {
+		words[l] = c.Example(participation.AskMyData, l)
+	}
+	return words
 }
 
 // underReview tells whether a consultation cannot be counted, or does not add up

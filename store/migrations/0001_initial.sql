@@ -188,6 +188,7 @@ CREATE TABLE post (
 
 CREATE INDEX post_consultation ON post (consultation, published, id);
 CREATE INDEX post_channel ON post (channel);
+CREATE INDEX post_mention ON post (mention) WHERE mention <> '';
 
 -- Complaints of other servers' moderators.
 CREATE TABLE report (
@@ -322,6 +323,8 @@ CREATE TABLE activity (
     channel TEXT NOT NULL,                      -- whose key signs
     public  INTEGER NOT NULL CHECK (public IN (0, 1)),
     count   INTEGER NOT NULL CHECK (count IN (0, 1)), -- new numbers, which make older ones needless
+    passing INTEGER NOT NULL CHECK (passing IN (0, 1)), -- goes with its last delivery
+    key     TEXT,                               -- ID of the consultation whose key seals the body, '' the node's own; NULL: it is plain
     body    BLOB NOT NULL,                      -- its JSON
     at      INTEGER NOT NULL
 ) STRICT;
@@ -372,6 +375,16 @@ CREATE TABLE quote (
     request    TEXT NOT NULL   -- address of the QuoteRequest
 ) STRICT;
 
+CREATE INDEX quote_actor ON quote (actor);
+
+-- Who was sent the help text within a day.
+CREATE TABLE helped (
+    key BLOB PRIMARY KEY CHECK (length(key) = 16),  -- keyed digest of the account
+    at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX helped_at ON helped (at);
+
 -- Row counts of the tables that are bounded, kept by the triggers below,
 -- because counting them at every insert would be slow.
 CREATE TABLE occupancy (
@@ -379,7 +392,7 @@ CREATE TABLE occupancy (
     n    INTEGER NOT NULL CHECK (n >= 0)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO occupancy VALUES ('tombstone', 0), ('waiting known', 0), ('waiting unknown', 0);
+INSERT INTO occupancy VALUES ('tombstone', 0), ('waiting known', 0), ('waiting unknown', 0), ('helped', 0);
 
 -- +goose StatementBegin
 CREATE TRIGGER tombstone_in AFTER INSERT ON tombstone BEGIN
@@ -399,5 +412,15 @@ END;
 -- +goose StatementBegin
 CREATE TRIGGER waiting_out AFTER DELETE ON waiting BEGIN
     UPDATE occupancy SET n = n - 1 WHERE room = iif(OLD.known, 'waiting known', 'waiting unknown');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER helped_in AFTER INSERT ON helped BEGIN
+    UPDATE occupancy SET n = n + 1 WHERE room = 'helped';
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER helped_out AFTER DELETE ON helped BEGIN
+    UPDATE occupancy SET n = n - 1 WHERE room = 'helped';
 END;
 -- +goose StatementEnd
