@@ -242,19 +242,16 @@ func (s *Service) writeLog(ctx context.Context, c Consultation, all bool) (writt
 // something of them.
 func (s *Service) writeBatch(tx Tx, c Consultation, secret *Secret, voters []Pseudonym, draw *rand.Rand) error {
 	var lines []string
-	for _, voter := range voters {
-		logged, waits, err := tx.Awaited(c.Number, voter)
+	changed, err := tx.TakeAwaited(c.Number, voters)
+	if err != nil {
+		return err
+	}
+	for _, change := range changed {
+		now, err := secret.openBallot(change.Voter, change.Sealed)
 		if err != nil {
 			return err
 		}
-		if !waits {
-			continue
-		}
-		now, _, err := load(tx, c, secret, voter)
-		if err != nil {
-			return err
-		}
-		before, err := openLogged(secret, voter, logged)
+		before, err := openLogged(secret, change.Voter, change.Logged)
 		if err != nil {
 			return err
 		}
@@ -279,9 +276,6 @@ func (s *Service) writeBatch(tx Tx, c Consultation, secret *Secret, voters []Pse
 			lines = append(lines, line)
 		}
 		lines = append(lines, added...)
-		if err := tx.Written(c.Number, voter); err != nil {
-			return err
-		}
 	}
 	if len(lines) == 0 {
 		return nil

@@ -1,9 +1,11 @@
 package participation_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -235,4 +237,71 @@ func (tw *town) copy(t *testing.T) *town {
 	t.Cleanup(func() { other.db.Close() })
 	other.Service = participation.New(other.db, other.keys, testSite(), func() time.Time { return other.now })
 	return other
+}
+
+// TestWithdrawnChoiceCannotBeOpened sees that nothing stored opens the entry of a
+// choice that was taken back, not even with the consultation's key.
+func TestWithdrawnChoiceCannotBeOpened(t *testing.T) {
+	tw := newTown(t)
+	d := tw.draft(participation.MultipleChoice, "A", "B", "C")
+	d.Terms.BatchSize = 1
+	c := tw.publish(d)
+	for i := range 4 {
+		actor := fmt.Sprintf("https://m.example/users/%d", i)
+		tw.expect(c, actor, "1", "A", participation.Counted)
+		tw.expect(c, actor, "2", "B", participation.Counted)
+	}
+	tw.now = tw.now.Add(time.Minute)
+	must2(tw.CountDue(t.Context()))
+	for i := range 4 {
+		actor := fmt.Sprintf("https://m.example/users/%d", i)
+		must(t, tw.Delete(t.Context(), actor, actor+"#votes/2B"))
+	}
+	must2(tw.Close(t.Context(), c.ID, "genoeg", 0))
+	secret := must2(tw.keys.Secret(c.ID))
+	must(t, tw.Ballots(t.Context(), c.Number, func(v participation.Pseudonym, _ bool, sealed []byte) error {
+		plain := must2(secret.Open(sealed, v[:]))
+		// After 17 bytes the number of marks: each an option, its highest bit set
+		// when revoked, 8 bytes of the vote object and 16 of the nonce.
+		revoked := 0
+		for n := range int(plain[17]) {
+			mark := plain[18+25*n:][:25]
+			if mark[0]&0x80 == 0 {
+				continue
+			}
+			if revoked++; strings.Trim(string(mark[9:]), "\x00") != "" {
+				t.Errorf("a revoked mark keeps its nonce %x", mark[9:])
+			}
+		}
+		if revoked != 1 {
+			t.Errorf("%d revoked marks, want 1", revoked)
+		}
+		return nil
+	}))
+}
+
+// TestUnderReviewIsReadOnly sees that nothing of a consultation under review
+// changes: votes, withdrawals and closing are put off, the log stands still.
+func TestUnderReviewIsReadOnly(t *testing.T) {
+	tw := newTown(t)
+	c := tw.publish(tw.draft(participation.SingleChoice, "A", "B"))
+	tw.expect(c, ana, "1", "A", participation.Counted)
+	tw.Review(c.ID)
+	before := must2(tw.db.Fingerprint(t.Context()))
+	_, err := tw.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: ana + "x", Host: "m.example", Inbox: "i",
+		Marks: []participation.Mark{{Object: "2", Name: "A"}}, ReceivedAt: tw.now})
+	if !errors.Is(err, participation.ErrReview) {
+		t.Errorf("a vote: %v", err)
+	}
+	if err := tw.Delete(t.Context(), ana, ana+"#votes/1A"); !errors.Is(err, participation.ErrReview) {
+		t.Errorf("a withdrawal: %v", err)
+	}
+	if _, err := tw.Close(t.Context(), c.ID, "genoeg", 0); !errors.Is(err, participation.ErrReview) {
+		t.Errorf("closing: %v", err)
+	}
+	tw.now = tw.now.Add(time.Hour)
+	must2(tw.CountDue(t.Context()))
+	if after := must2(tw.db.Fingerprint(t.Context())); !maps.Equal(before, after) {
+		t.Error("the database changed")
+	}
 }

@@ -83,6 +83,12 @@ type Reader interface {
 	Incidents(ctx context.Context, number int64) ([]Incident, error)
 }
 
+// BallotChange is a ballot of which the log does not yet say what it is.
+type BallotChange struct {
+	Voter          Pseudonym
+	Logged, Sealed []byte // as the log has it, nil if it has none; as it is
+}
+
 // Tallies are the numbers of a consultation that can be had without its key.
 type Tallies struct {
 	Ballots, Replies, Likes, Boosts int
@@ -127,6 +133,9 @@ type Tx interface {
 	Await(number int64, voter Pseudonym, logged []byte) error
 	Awaited(number int64, voter Pseudonym) (logged []byte, waits bool, err error)
 	Written(number int64, voter Pseudonym) error
+	// TakeAwaited returns what changed for those of the voters of whom there is a
+	// note, and takes the notes away.
+	TakeAwaited(number int64, voters []Pseudonym) ([]BallotChange, error)
 
 	Log(number int64) (LogHead, error)
 	SaveLog(number int64, h LogHead) error

@@ -119,6 +119,8 @@ func TestPlans(t *testing.T) {
 		"SCAN delivery USING COVERING INDEX delivery_activity": "(SELECT count(*) FROM delivery)",
 		"SCAN delivery USING INDEX delivery_failing":           "count(DISTINCT host)",
 		"SCAN r USING INDEX reply_received":                    "INDEXED BY reply_received", // page by page
+		"SCAN follower USING INDEX follower_actor":             "FROM follower WHERE since < ?1", // once, at closing
+		"SCAN reply USING COVERING INDEX reply_author":         "FROM reply WHERE received < ?1", // likewise
 		"SCAN tombstone USING COVERING INDEX tombstone_at":     "ORDER BY at LIMIT",         // the oldest few
 	}
 	for _, text := range p.texts {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -17,6 +18,7 @@ type logStatements struct {
 	files, parts         *sql.Stmt
 
 	await, awaited, written           *sql.Stmt
+	taken, take                       *sql.Stmt
 	saveHead, append, saveTile, saveC *sql.Stmt
 	savePart, drop                    *sql.Stmt
 }
@@ -40,10 +42,15 @@ func prepareLogs(p *preparer) logStatements {
 		await: p.write(`INSERT INTO log_waiting (consultation, voter, logged) VALUES (?, ?, ?)
 			ON CONFLICT (consultation, voter) DO NOTHING`),
 		awaited: p.write(`SELECT logged FROM log_waiting WHERE consultation = ? AND voter = ?`),
+		// The voters come as JSON: one statement for a whole batch.
+		taken: p.write(`SELECT w.voter, w.logged, b.sealed FROM json_each(?2) v
+			CROSS JOIN log_waiting w ON w.consultation = ?1 AND w.voter = unhex(v.value)
+			CROSS JOIN ballot b ON b.consultation = ?1 AND b.voter = w.voter`),
+		take:    p.write(`DELETE FROM log_waiting WHERE consultation = ?1 AND voter IN (SELECT unhex(value) FROM json_each(?2))`),
 		written: p.write(`DELETE FROM log_waiting WHERE consultation = ? AND voter = ?`),
 		saveHead: p.write(`INSERT INTO log (consultation, size, at, checkpoint) VALUES (?, ?, ?, ?)
 			ON CONFLICT (consultation) DO UPDATE SET size = excluded.size, at = excluded.at, checkpoint = excluded.checkpoint`),
-		append: p.write(`INSERT INTO log_entry (consultation, n, entry) VALUES (?, ?, ?)`),
+		append: p.write(`INSERT INTO log_entry (consultation, n, entry) SELECT ?1, ?2 + key, value FROM json_each(?3)`),
 		saveTile: p.write(`INSERT INTO log_tile (consultation, level, n, hashes) VALUES (?, ?, ?, ?)
 			ON CONFLICT (consultation, level, n) DO UPDATE SET hashes = excluded.hashes`),
 		saveC: p.write(`INSERT INTO checkpoint (consultation, size, at, note) VALUES (?, ?, ?, ?)
@@ -141,6 +148,26 @@ func (t *tx) Written(number int64, voter participation.Pseudonym) error {
 	return t.do(t.db.logs.written, number, voter[:])
 }
 
+// TakeAwaited implements participation.Tx.
+func (t *tx) TakeAwaited(number int64, voters []participation.Pseudonym) ([]participation.BallotChange, error) {
+	var names []string
+	for _, v := range voters {
+		names = append(names, hex.EncodeToString(v[:]))
+	}
+	list, err := text(names)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := txList(t, t.db.logs.taken, func(row scanner) (c participation.BallotChange, err error) {
+		err = row(digest{(*[16]byte)(&c.Voter)}, &c.Logged, &c.Sealed)
+		return c, err
+	}, number, list)
+	if err != nil {
+		return nil, err
+	}
+	return changes, t.do(t.db.logs.take, number, list)
+}
+
 // Log implements participation.Tx.
 func (t *tx) Log(number int64) (participation.LogHead, error) {
 	return scanLog(t.query(t.db.logs.head.write, number))
@@ -153,10 +180,12 @@ func (t *tx) SaveLog(number int64, h participation.LogHead) error {
 
 // AppendLog implements participation.Tx.
 func (t *tx) AppendLog(number, first int64, entries []string) error {
-	for i, e := range entries {
-		if err := t.do(t.db.logs.append, number, first+int64(i), e); err != nil {
-			return fmt.Errorf("append to log: %w", err)
-		}
+	list, err := text(entries)
+	if err == nil {
+		err = t.do(t.db.logs.append, number, first, list)
+	}
+	if err != nil {
+		return fmt.Errorf("append to log: %w", err)
 	}
 	return nil
 }
