@@ -217,7 +217,7 @@ func (s *Service) writeLog(ctx context.Context, c Consultation, all bool) (writt
 	draw := rand.New(rand.NewChaCha8(seed))
 	draw.Shuffle(len(voters), func(i, j int) { voters[i], voters[j] = voters[j], voters[i] })
 	k := max(c.Terms.BatchSize, 1)
-	if !all {
+	if !all && k > 1 { // a batch of one hides nobody, here or at closing
 		if len(voters) < 2*k {
 			return 0, nil
 		}

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
 	"pgregory.net/rapid"
 
 	"inspraak/participation"
@@ -76,7 +78,7 @@ func TestLogFollowsBallots(t *testing.T) {
 						before, waited := len(tw.logOf(c)), tw.waiting(c)
 						must2(tw.CountDue(t.Context()))
 						left := tw.waiting(c)
-						if grown := len(tw.logOf(c)) - before; grown > 0 && (left < d.Terms.BatchSize || waited-left < d.Terms.BatchSize) {
+						if grown := len(tw.logOf(c)) - before; grown > 0 && d.Terms.BatchSize > 1 && (left < d.Terms.BatchSize || waited-left < d.Terms.BatchSize) {
 							rt.Fatalf("of %d that waited %d were written and %d left, with k = %d", waited, waited-left, left, d.Terms.BatchSize)
 						}
 					default:
@@ -124,6 +126,36 @@ func TestLogShufflesBatches(t *testing.T) {
 	}
 	if inOrder < voters/4 || inOrder > 3*voters/4 {
 		t.Errorf("%d of %d neighbours stand in the log in the order of their votes", inOrder, voters-1)
+	}
+}
+
+// TestLogParts sees that in a log per option the choices of one voter do not
+// stand together.
+func TestLogParts(t *testing.T) {
+	tw := newTown(t)
+	options := []string{"A", "B", "C", "D", "E", "F"}
+	c := tw.publish(tw.draft(participation.MultipleChoice, options...))
+	const voters = 50
+	for i := range voters {
+		if tw.vote(c, fmt.Sprintf("https://m.example/users/%d", i), "1", options[:3]...) != participation.Counted {
+			t.Fatal("not counted")
+		}
+	}
+	must2(tw.Close(t.Context(), c.ID, "genoeg", 0))
+	together := 0
+	for i := range voters {
+		r := must2(tw.Receipts(t.Context(), fmt.Sprintf("https://m.example/users/%d", i)))[0]
+		if len(r.Codes) != 3 || r.Codes[0] == r.Codes[1] {
+			t.Fatalf("codes %v", r.Codes)
+		}
+		for _, n := range r.Entries {
+			if slices.Contains(r.Entries, n+1) {
+				together++
+			}
+		}
+	}
+	if together > voters/2 {
+		t.Errorf("%d times two choices of one voter stand beside each other", together)
 	}
 }
 
@@ -201,6 +233,14 @@ func TestTamperedLogIsNamed(t *testing.T) {
 			h.Checkpoint = strings.Replace(h.Checkpoint, "\n14\n", "\n15\n", 1)
 			return tx.SaveLog(c.Number, h)
 		}, "invalid signature"},
+		"a head of another tree, signed": {func(tx participation.Tx) error {
+			h, err := tx.Log(c.Number)
+			if err != nil {
+				return err
+			}
+			h.Checkpoint = must2(tw.keys.LogKey().Checkpoint(tw.Origin(c), h.Size, tlog.RecordHash([]byte("x"))))
+			return tx.SaveLog(c.Number, h)
+		}, "its root is not that of the entries"},
 		"a tile": {func(tx participation.Tx) error {
 			tile, err := tx.LogTile(c.Number, 0, 0)
 			if err != nil {

@@ -65,7 +65,7 @@ func libraries() map[string][]string {
 		"github.com/goccy/go-yaml":           {"cmd/inspraak"},
 		"filippo.io/age":                     {"cmd/inspraak", "faults"},
 		"github.com/chromedp":                {"cmd/inspraak"},
-		"golang.org/x/mod":                   {"verify", "participation/ballotlog", "participation/dataset"},
+		"golang.org/x/mod":                   {"verify", "participation/ballotlog", "participation/dataset", "participation"},
 		"encoding/csv":                       {"participation/dataset"}, // N50: it keeps formulas out of cells
 		"unsafe":                             {},
 	}
