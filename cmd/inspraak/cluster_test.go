@@ -135,12 +135,22 @@ func (c *cluster) settle() {
 // publish opens a consultation that closes in a day.
 func (n *testNode) publish(slug string, kind participation.Kind, results participation.Disclosure, options ...string) participation.Consultation {
 	n.cluster.t.Helper()
-	draft := n.draft(slug, kind, results, options...)
+	return n.publishIn(1, slug, kind, results, options...)
+}
+
+// publishIn publishes with batches of at least k ballots.
+func (n *testNode) publishIn(k int, slug string, kind participation.Kind, results participation.Disclosure, options ...string) participation.Consultation {
+	n.cluster.t.Helper()
+	draft := n.draftIn(k, slug, kind, results, options...)
 	return must2(n.Service.Publish(n.cluster.t.Context(), draft.ID))(n.cluster)
 }
 
 // draft prepares a consultation that nobody may know of yet.
 func (n *testNode) draft(slug string, kind participation.Kind, results participation.Disclosure, options ...string) participation.Consultation {
+	return n.draftIn(1, slug, kind, results, options...)
+}
+
+func (n *testNode) draftIn(k int, slug string, kind participation.Kind, results participation.Disclosure, options ...string) participation.Consultation {
 	c := n.cluster
 	c.t.Helper()
 	draft := participation.Consultation{
@@ -149,7 +159,7 @@ func (n *testNode) draft(slug string, kind participation.Kind, results participa
 		Zone: "Europe/Amsterdam", OpensAt: c.clock(), ClosesAt: c.clock().Add(24 * time.Hour), Hashtags: []string{"plein"},
 		Terms: participation.Terms{Level: participation.Advise, Promise: "De raad weegt uw stem mee.",
 			DecidedBy: "De gemeenteraad", DecidedWhen: "december 2026", NotOpen: "Het budget",
-			Notice: "Dit is geen zienswijze.", BatchSize: 1, Interval: 3 * time.Minute, Grace: 3 * time.Minute},
+			Notice: "Dit is geen zienswijze.", BatchSize: k, Interval: 3 * time.Minute, Grace: 3 * time.Minute},
 	}
 	c.must(draft.Prepare())
 	c.must(n.Service.Draft(c.t.Context(), &draft))
