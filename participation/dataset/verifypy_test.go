@@ -192,9 +192,12 @@ func TestVerifyPyAnchors(t *testing.T) {
 	mux.Handle("/keyless", actor([]any{field("geen")}))
 	mux.Handle("/fieldless", actor(nil))
 	mux.HandleFunc("/no-json", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") })
-	mux.Handle("/away", http.RedirectHandler("http://unsafe.test:1/", http.StatusFound))
 	server := httptest.NewServer(mux)
 	defer server.Close()
+	// Another way to write the same address, which verify.py does not know to be on this machine.
+	away := strings.Replace(server.URL, "127.0.0.1", "127.1", 1)
+	mux.Handle("/away.zip", http.RedirectHandler(away+"/page/dataset.zip", http.StatusFound))
+	mux.Handle("/away", http.RedirectHandler(away+"/actor", http.StatusFound))
 
 	single, right, other := file("single.zip"), text("fingerprint.txt"), text("other-fingerprint.txt")
 	cases := []struct {
@@ -219,6 +222,7 @@ func TestVerifyPyAnchors(t *testing.T) {
 		{"actor without fields", []string{"--key", server.URL + "/fieldless", single}, 3, server.URL + "/fieldless", "", true},
 		{"actor that is a page", []string{"--key", server.URL + "/no-json", single}, 3, server.URL + "/no-json", "", true},
 		{"actor that is not there", []string{"--key", server.URL + "/nobody", single}, 3, server.URL + "/nobody", "", true},
+		{"actor elsewhere over plain HTTP", []string{"--key", server.URL + "/away", single}, 3, server.URL + "/away", "", true},
 		{"key that is none", []string{"--key", "sleutel", single}, 2, "sleutel", "", true},
 		{"key over plain HTTP", []string{"--key", "http://gemeente.example/actor", single}, 2, "http://gemeente.example/actor", "", true},
 		{"key with an unreadable dataset", []string{"--key", right, file("zip-empty.zip")}, 3, file("zip-empty.zip"), right, true},
@@ -226,10 +230,11 @@ func TestVerifyPyAnchors(t *testing.T) {
 		{"page", []string{server.URL + "/page"}, 0, "", right, false},
 		{"page with more behind it", []string{server.URL + "/page/?x=1#top"}, 0, "", right, false},
 		{"zip", []string{server.URL + "/page/dataset.zip"}, 0, "", right, false},
-		{"no such page", []string{server.URL + "/nothing"}, 3, server.URL + "/nothing", "", false},
+		{"no such page", []string{server.URL + "/nothing"}, 3, server.URL + "/nothing/dataset.zip", "", false},
 		{"half a zip", []string{server.URL + "/half.zip"}, 3, server.URL + "/half.zip", "", false},
 		{"nobody listens", []string{"http://127.0.0.1:1/x"}, 3, "http://127.0.0.1:1/x", "", false},
 		{"plain HTTP", []string{"http://gemeente.example/x.zip"}, 2, "http://gemeente.example/x.zip", "", false},
+		{"zip elsewhere over plain HTTP", []string{server.URL + "/away.zip"}, 3, server.URL + "/away.zip", "", false},
 		{"no such file", []string{file("nothing.zip")}, 3, file("nothing.zip"), "", false},
 		{"empty folder", []string{t.TempDir()}, 1, "key.txt", "", false},
 
@@ -382,11 +387,11 @@ func TestVerifyPyEd25519(t *testing.T) {
 	out, code := python(t, string(stdin), "-c", `
 import json, sys
 sys.path[:0] = [".", "testdata"]
-import generate, verify
+import ballotlog, verify
 for s in json.load(sys.stdin):
     seed, key, message, signature = (bytes.fromhex(s[name]) for name in ("Seed", "Key", "Message", "Signature"))
     if verify.signature_fits(key, message, signature) != s["Good"]: print(s)
-    if seed and (generate.expanded(seed)[2], generate.ed25519(seed, message)) != (key, signature): print("generate.py", s)
+    if seed and (ballotlog.expanded(seed)[2], ballotlog.ed25519(seed, message)) != (key, signature): print("ballotlog.py", s)
 `)
 	if code != 0 || out != "" {
 		t.Errorf("%d %s", code, out)
