@@ -1,5 +1,32 @@
 package dataset_test
 
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"inspraak/participation/dataset"
+)
+
+// TestVerifyPyOfWritten gives verify.py what Write and Zip make, itself within.
+func TestVerifyPyOfWritten(t *testing.T) {
+	_, key := keys(t)
+	path := filepath.Join(t.TempDir(), "dataset.zip")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := dataset.Zip(file, time.Unix(0, 0), dataset.Names(), written(t, small(t)).read); err != nil {
+		t.Fatal(err)
+	}
+	r := runMany(t, [][]string{{"--key", key, path}})[0]
+	if r.code != 0 || deref(r.answer.Origin) != origin || deref(r.answer.Question) != title || *r.answer.Rows != 12 || len(r.answer.Notes) != 0 {
+		t.Errorf("%d %q %q %+v", r.code, deref(r.answer.Problem), deref(r.answer.Where), r.answer)
+	}
+}
+
 const unreadable = "unreadable"
 
 // places says where verify.py must find the fault of each dataset of testdata/generate.py; nowhere if it is right.
