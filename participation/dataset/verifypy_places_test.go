@@ -1,0 +1,187 @@
+package dataset_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"inspraak/participation/dataset"
+)
+
+// TestVerifyPyOfWritten gives verify.py what Write and Zip make, itself within.
+func TestVerifyPyOfWritten(t *testing.T) {
+	_, key := keys(t)
+	path := filepath.Join(t.TempDir(), "dataset.zip")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := dataset.Zip(file, time.Unix(0, 0), dataset.Names(), written(t, small(t)).read); err != nil {
+		t.Fatal(err)
+	}
+	r := runMany(t, [][]string{{"--key", key, path}})[0]
+	if r.code != 0 || deref(r.answer.Origin) != origin || deref(r.answer.Question) != title || *r.answer.Rows != 12 || len(r.answer.Notes) != 0 {
+		t.Errorf("%d %q %q %+v", r.code, deref(r.answer.Problem), deref(r.answer.Where), r.answer)
+	}
+}
+
+const unreadable = "unreadable"
+
+// places says where verify.py must find the fault of each dataset of testdata/generate.py; nowhere if it is right.
+func places() map[string]string {
+	return map[string]string{
+		"ballot-base64-loose":          "log.txt, line 2 (entry 1)",
+		"ballot-short":                 "log.txt, line 2 (entry 1)",
+		"ballot-twice":                 "log.txt, line 33 (entry 32)",
+		"checkpoint-altered":           "checkpoints.json, checkpoint 2",
+		"checkpoint-in-another-name":   "checkpoints.json, checkpoint 1",
+		"checkpoint-last-missing":      "checkpoints.json, checkpoint 2",
+		"checkpoint-names-another-log": "checkpoints.json, checkpoint 1",
+		"checkpoint-of-another-log":    "checkpoints.json, checkpoint 1",
+		"checkpoint-of-four-lines":     "checkpoints.json, checkpoint 1",
+		"checkpoint-order":             "checkpoints.json, checkpoint 2",
+		"checkpoint-size-form":         "checkpoints.json, checkpoint 1",
+		"checkpoint-size-zero":         "checkpoints.json, checkpoint 1",
+		"checkpoint-too-large":         "checkpoints.json, checkpoint 4",
+		"checkpoint-twice":             "checkpoints.json, checkpoint 2",
+		"checkpoint-wrong-root":        "checkpoints.json, checkpoint 2",
+		"checkpoints-deep":             "checkpoints.json",
+		"checkpoints-hold-a-number":    "checkpoints.json, checkpoint 4",
+		"checkpoints-no-json":          "checkpoints.json",
+		"checkpoints-none":             "checkpoints.json",
+		"checkpoints-not-utf8":         "checkpoints.json",
+		"checkpoints-number":           "checkpoints.json",
+		"checkpoints-object":           "checkpoints.json, checkpoint 1",
+		"checkpoints-surrogate":        "checkpoints.json, checkpoint 1",
+		"close-early-in-log":           "log.txt, line 4 (entry 3)",
+		"close-missing":                "log.txt, line 32 (entry 31)",
+		"close-twice":                  "log.txt, line 33 (entry 32)",
+		"code-lower-case":              "ballots.csv, line 25",
+		"count-shifted":                "log.txt, line 33 (entry 32)",
+		"counts-beyond-the-turnout":    "log.txt, line 111 (entry 110)",
+		"counts-form":                  "log.txt, line 33 (entry 32)",
+		"counts-too-many":              "log.txt, line 33 (entry 32)",
+		"destroy-before-close":         "log.txt, line 4 (entry 3)",
+		"entry-empty":                  "log.txt, line 4 (entry 3)",
+		"entry-not-utf8":               "checkpoints.json, checkpoint 2",
+		"entry-unknown":                "log.txt, line 4 (entry 3)",
+		"entry-with-return":            "log.txt, line 2 (entry 1)",
+		"file-missing":                 "rule.md",
+		"file-more":                    "uitleg.html",
+		"file-twice":                   "ballots.csv",
+		"folder-more":                  "map/",
+		"header-missing":               "ballots.csv, line 1",
+		"header-other":                 "ballots.csv, line 1",
+		"key-garbled":                  "key.txt",
+		"key-hash-wrong":               "key.txt",
+		"key-missing":                  "key.txt",
+		"key-not-utf8":                 "key.txt",
+		"key-two-lines":                "key.txt",
+		"live-less":                    "log.txt, line 33 (entry 32)",
+		"live-less-withheld":           "log.txt, line 16 (entry 15)",
+		"log-altered":                  "checkpoints.json, checkpoint 2",
+		"log-line-gone":                "checkpoints.json, checkpoint 2",
+		"log-missing":                  "checkpoints.json, checkpoint 1",
+		"manifest-altered":             "manifest.txt",
+		"manifest-huge":                "manifest.txt",
+		"manifest-missing":             "manifest.txt",
+		"manifest-name-twice":          "manifest.txt, line 4",
+		"manifest-not-utf8":            "manifest.txt",
+		"manifest-of-another-key":      "manifest.txt",
+		"manifest-of-another-log":      "manifest.txt",
+		"manifest-origin":              "manifest.txt, line 1",
+		"manifest-path":                "manifest.txt, line 19",
+		"manifest-signed-twice":        "manifest.txt",
+		"manifest-size-with-zero":      "manifest.txt, line 3",
+		"manifest-size-wrong":          "LICENSE.txt",
+		"manifest-twice":               "manifest.txt",
+		"manifest-unsigned":            "manifest.txt",
+		"manifest-unsorted":            "manifest.txt, line 4",
+		"manifest-upper-case":          "manifest.txt, line 3",
+		"manifest-version":             "manifest.txt, line 1",
+		"multiple":                     "",
+		"needed-missing":               "result.json",
+		"no-ballots":                   "",
+		"nonce-upper-case":             "ballots.csv, line 2",
+		"one-size":                     "",
+		"open-batch-is-text":           "question.json",
+		"open-batch-is-true":           "question.json",
+		"open-kind-unknown":            "question.json",
+		"open-member-twice":            "question.json",
+		"open-missing":                 "log.txt, line 1 (entry 0)",
+		"open-not-json":                "question.json",
+		"open-not-utf8":                "checkpoints.json, checkpoint 1",
+		"open-options-of-numbers":      "question.json",
+		"open-true-as-number":          "question.json",
+		"open-twice":                   "log.txt, line 5 (entry 4)",
+		"open-without-options":         "question.json",
+		"option-padded":                "ballots.csv, line 2",
+		"option-unknown":               "ballots.csv, line 2",
+		"option-zero":                  "ballots.csv, line 2",
+		"options-descending":           "ballots.csv, line 2",
+		"options-repeated":             "ballots.csv, line 2",
+		"options-two-of-single":        "ballots.csv, line 2",
+		"options-two-per-option":       "ballots.csv, line 2",
+		"packed-with-bzip2":            "key.txt",
+		"pause-with-space":             "log.txt, line 16 (entry 15)",
+		"pause-with-zone":              "log.txt, line 16 (entry 15)",
+		"per-option":                   "",
+		"question-newline":             "question.json",
+		"question-other":               "question.json",
+		"readme-longer":                "README.md",
+		"readme-shorter":               "README.md",
+		"result-closed":                "result.json",
+		"result-counts":                "result.json",
+		"result-empty":                 "result.json",
+		"result-entries":               "result.json",
+		"result-fraction":              "result.json",
+		"result-huge-number":           "result.json",
+		"result-list":                  "result.json",
+		"result-member-twice":          "result.json",
+		"result-more":                  "result.json",
+		"result-options":               "result.json",
+		"result-true":                  "result.json",
+		"result-turnout":               "result.json",
+		"rollback-order":               "log.txt, line 20 (entry 19)",
+		"row-altered":                  "ballots.csv",
+		"row-gone":                     "log.txt, line 32 (entry 31)",
+		"row-more":                     "ballots.csv, line 26",
+		"row-not-utf8":                 "ballots.csv, line 2",
+		"row-of-a-void-ballot":         "ballots.csv, line 5",
+		"row-quoted":                   "ballots.csv, line 2",
+		"row-twice":                    "ballots.csv, line 5",
+		"row-with-return":              "ballots.csv, line 1",
+		"rows-though-withheld":         "ballots.csv, line 2",
+		"rows-unsorted":                "ballots.csv, line 3",
+		"rows-word":                    "log.txt, line 33 (entry 32)",
+		"signature-loose-base64":       "manifest.txt",
+		"signature-malleable":          "manifest.txt",
+		"single":                       "",
+		"turnout-beyond-the-marks":     "log.txt, line 111 (entry 110)",
+		"turnout-fraction":             "log.txt, line 33 (entry 32)",
+		"turnout-more":                 "log.txt, line 33 (entry 32)",
+		"turnout-more-withheld":        "log.txt, line 16 (entry 15)",
+		"turnout-more-of-multiple":     "log.txt, line 33 (entry 32)",
+		"turnout-text":                 "log.txt, line 33 (entry 32)",
+		"void-far":                     "log.txt, line 33 (entry 32)",
+		"void-in-secret":               "ballots.csv, line 14",
+		"void-itself":                  "log.txt, line 33 (entry 32)",
+		"void-later":                   "log.txt, line 2 (entry 1)",
+		"void-number-form":             "log.txt, line 18 (entry 17)",
+		"void-reason":                  "log.txt, line 18 (entry 17)",
+		"void-the-question":            "log.txt, line 33 (entry 32)",
+		"void-true":                    "log.txt, line 33 (entry 32)",
+		"void-twice":                   "log.txt, line 33 (entry 32)",
+		"vote-flipped":                 "ballots.csv, line 4",
+		"withheld":                     "",
+		"withheld-but-there":           "ballots.csv, line 2",
+		"withheld-per-option":          "",
+		"withheld-too-many":            "log.txt, line 33 (entry 32)",
+		"zip-damaged":                  unreadable,
+		"zip-empty":                    unreadable,
+		"zip-is-text":                  unreadable,
+		"zip-truncated":                unreadable,
+	}
+}
