@@ -111,11 +111,15 @@ func (o *office) trail(ctx context.Context, name string) (trail, error) {
 // readTrail opens an export.
 func readTrail(path string) (_ trail, closing func() error, err error) {
 	outer, err := zip.OpenReader(path)
-	if err != nil {
-		return trail{}, nil, fmt.Errorf("read %s: %w", path, err)
-	}
 	damaged := func(err error) (trail, func() error, error) {
-		return trail{}, nil, errors.Join(fmt.Errorf("read %s: %w; is it whole, and from \"inspraak evidence export\"?", path, err), outer.Close())
+		err = fmt.Errorf("read %s: %w; is it whole, and from \"inspraak evidence export\"?", path, err)
+		if outer != nil {
+			err = errors.Join(err, outer.Close())
+		}
+		return trail{}, nil, err
+	}
+	if err != nil {
+		return damaged(err)
 	}
 	content, err := readZipped(&outer.Reader, exportedDataset)
 	if err != nil {

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+
+	"inspraak/activitypub/signature"
+	"inspraak/participation"
+	"inspraak/simulation"
+)
+
+// What somebody inside could do to the evidence, or to the ballots behind its
+// back, is found.
+func TestAuditFindsWhatIsNotBacked(t *testing.T) {
+	a := newAudited(t)
+	q := a.publish("q", participation.SingleChoice, 1, "Ja", "Nee")
+	never := a.publish("never", participation.SingleChoice, 1, "Ja", "Nee")
+	a.vote(a.m1.Account("early"), q, "Ja")
+	a.vote(a.m1.Account("early2"), q, "Ja")
+	a.batch() // of one of them
+	alice, bob, carol, dora := a.m1.Account("alice"), a.rfc.Account("bob"), a.m1.Account("carol"), a.m1.Account("dora")
+	a.vote(alice, q, "Ja")
+	a.vote(bob, q, "Nee")
+	a.vote(carol, q, "Ja")
+	body := append(dora.VoteActivities(a.node.object(q), a.node.actor(), "Ja")[0], strings.Repeat(" ", 20<<10)...)
+	a.must(dora.Send(t.Context(), a.node.urls.SharedInbox(), body))
+	// Who has the key of the consultation can make a ballot, but no signature.
+	invented := participation.Vote{Consultation: q.ID, Actor: "https://m1.example/users/nobody", Host: "m1.example", ReceivedAt: a.clock(),
+		Marks: []participation.Mark{{Object: "https://m1.example/users/nobody#votes/1", Name: "Nee"}}}
+	if outcome := must2(a.node.Service.CastVote(t.Context(), invented))(a.cluster); outcome != participation.Counted {
+		t.Fatal(outcome)
+	}
+	a.close()
+	if code, _, errs := a.command("audit", "never", "--identity", a.file); code != exitDone {
+		t.Errorf("nobody voted in %s: %s", never.Slug, errs)
+	}
+	none, missing := "there is no evidence of it", "no signed request was kept of it"
+	large := fmt.Sprintf("the request was too large to keep (%d bytes)", len(body))
+	for _, b := range a.audit("q", 7, missing, large).NotBacked {
+		if b.Code == "" {
+			t.Errorf("without a code: %+v", b)
+		}
+	}
+
+	bundles := a.bundles(q)
+	if len(bundles) != 2 {
+		t.Fatalf("%d bundles, want 2", len(bundles))
+	}
+	flipped := bytes.Clone(bundles[0])
+	flipped[len(flipped)/2] ^= 1
+	a.replace(q, [][]byte{flipped, bundles[1]})
+	if r := a.audit("q", 7, missing, large, none); len(r.Problems) != 1 || !strings.HasPrefix(r.Problems[0], "bundle 1 of the evidence cannot be opened") {
+		t.Errorf("problems: %q", r.Problems)
+	}
+	a.replace(q, bundles[:1])
+	a.audit("q", 7, none, none, none, none, none, none)
+
+	try := func(change func(e evidenceOf), reasons ...string) auditReport {
+		t.Helper()
+		a.replace(q, [][]byte{bundles[0], a.edited(bundles[1], change)})
+		slices.Sort(reasons)
+		return a.audit("q", 7, reasons...)
+	}
+	try(func(evidenceOf) {}, missing, large)
+	// alice's request beside bob's ballot, and his beside hers.
+	try(func(e evidenceOf) {
+		hers, his := e[alice.ID()].request(), e[bob.ID()].request()
+		e[alice.ID()].set(his)
+		e[bob.ID()].set(hers)
+	}, missing, large, "it chooses 1, and what was signed chooses 2", "it chooses 2, and what was signed chooses 1")
+	// One signature for two ballots: as if carol's were invented.
+	var codes []string
+	a.edited(bundles[1], func(e evidenceOf) { codes = []string{e[alice.ID()].code(), e[carol.ID()].code()} })
+	r := try(func(e evidenceOf) { e[carol.ID()].set(e[alice.ID()].request()) },
+		missing, large, "its signer backs another ballot already: "+slices.Min(codes))
+	if r.Accounts != 4 {
+		t.Errorf("%d accounts signed, want 4", r.Accounts)
+	}
+	// A ballot that the log does not have, beside a request that is true.
+	try(func(e evidenceOf) { e[alice.ID()]["ballots"].([]any)[0].(map[string]any)["options"] = []int{2} }, missing, large, none)
+	for reason, spoil := range map[string]func(request map[string]any){
+		"http signature refused: digest: the digest is not that of the body": func(r map[string]any) {
+			r["body"] = bytes.ReplaceAll(bodyOf(r), []byte(q.ID), []byte(never.ID))
+		},
+		"http signature refused: host: sent to \"other.example\", not to this server": func(r map[string]any) { r["host"] = "other.example" },
+		"http signature refused: time: signed 2h0m0s ago": func(r map[string]any) {
+			r["received"] = must2(time.Parse(time.RFC3339, r["received"].(string)))(a.cluster).Add(2 * time.Hour)
+		},
+		"signer, key or form are not those of the request": func(r map[string]any) { r["signer"] = carol.ID() },
+		"http signature refused: crypto: the key \"" + alice.KeyID() + "\" did not make this signature": func(r map[string]any) {
+			key := must2(simulation.NewKeys(1))(a.cluster)[0]
+			r["key"] = must2(signature.EncodePublicKey(&key.PublicKey))(a.cluster)
+		},
+	} {
+		try(func(e evidenceOf) { spoil(e[alice.ID()].request()) }, missing, large, reason)
+	}
+	// Signed by alice, and no vote, or one in another question.
+	for reason, body := range map[string][]byte{
+		"what was signed is no vote in this question": alice.VoteActivities(a.node.object(never), a.node.actor(), "Ja")[0],
+		"what was signed is a Like, and no vote":      fmt.Appendf(nil, `{"id":"%s#l","type":"Like","actor":"%[1]s","object":"%s"}`, alice.ID(), a.node.object(q)),
+	} {
+		try(func(e evidenceOf) { a.sign(alice, body, e[alice.ID()].request()) }, missing, large, reason)
+	}
+}
+
+// sign puts a body in place of that of a request, signed by who.
+func (a *audited) sign(who *simulation.Account, body []byte, request map[string]any) {
+	a.t.Helper()
+	r := must2(who.Request(a.t.Context(), http.MethodPost, a.node.urls.SharedInbox(), body, simulation.SignOptions{}))(a.cluster)
+	request["target"], request["host"], request["body"], request["received"] = "/inbox", r.URL.Host, body, a.clock()
+	request["header"] = r.Header
+}
+
+// evidenceOf are the lines of a bundle by their signer; unsigned ones by nothing.
+type evidenceOf map[string]evidenceLine
+
+type evidenceLine map[string]any
+
+func (l evidenceLine) request() map[string]any {
+	for _, r := range l["requests"].(map[string]any) {
+		return r.(map[string]any)
+	}
+	return nil
+}
+
+func (l evidenceLine) set(request map[string]any) {
+	all := l["requests"].(map[string]any)
+	for mark := range all {
+		all[mark] = request
+	}
+}
+
+func (l evidenceLine) code() string {
+	return l["ballots"].([]any)[0].(map[string]any)["code"].(string)
+}
+
+func bodyOf(request map[string]any) []byte {
+	body, err := base64.StdEncoding.DecodeString(request["body"].(string))
+	if err != nil {
+		panic(err)
+	}
+	return body
+}
+
+func (a *audited) bundles(c participation.Consultation) (all [][]byte) {
+	a.t.Helper()
+	a.must(a.node.DB.Evidence(a.t.Context(), c.Number, func(_ int64, sealed []byte) error {
+		all = append(all, bytes.Clone(sealed))
+		return nil
+	}))
+	return all
+}
+
+func (a *audited) replace(c participation.Consultation, bundles [][]byte) {
+	a.t.Helper()
+	a.must(a.node.DB.Update(a.t.Context(), func(tx participation.Tx) error {
+		err := tx.DropEvidence(c.Number)
+		for _, b := range bundles {
+			if err == nil {
+				err = tx.SaveEvidence(c.Number, b)
+			}
+		}
+		return err
+	}))
+}
+
+// edited is a bundle whose lines were changed; the key to encrypt with is public.
+func (a *audited) edited(sealed []byte, change func(evidenceOf)) []byte {
+	a.t.Helper()
+	plain := must2(age.Decrypt(bytes.NewReader(sealed), a.identity))(a.cluster)
+	packed := must2(gzip.NewReader(bufio.NewReader(plain)))(a.cluster)
+	packed.Multistream(false)
+	var lines []evidenceLine
+	by := evidenceOf{}
+	for d := json.NewDecoder(packed); d.More(); {
+		var line evidenceLine
+		a.must(d.Decode(&line))
+		lines = append(lines, line)
+		signer, _ := line.request()["signer"].(string)
+		by[signer] = line
+	}
+	change(by)
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	for _, l := range lines {
+		a.must(json.NewEncoder(w).Encode(l))
+	}
+	a.must(w.Close())
+	return must2(a.node.Keys.SealFor(a.identity.Recipient().String(), b.Bytes()))(a.cluster)
+}
