@@ -31,7 +31,7 @@ func (m message) evidence() participation.Request {
 // signature, as of the receipt; that activity, signer, key and vote object are of
 // one host; that the vote is in the question, which may be named by each of its
 // last path segments, ID and slug. That a key is really the account's it cannot
-// tell: the report names it, so that its server can be asked.
+// tell: see AskKey.
 func Examiner(u URLs, question ...string) func(participation.Request) (participation.Claim, error) {
 	f := &Federation{Config: Config{URLs: u, Loopback: strings.HasPrefix(u.Base, "http://")}}
 	return func(r participation.Request) (participation.Claim, error) { return f.examine(r, question) }
@@ -74,8 +74,11 @@ func (f *Federation) examine(r participation.Request, question []string) (claim 
 	case !f.sameHost(a.ID, a.Actor), !f.sameHost(signed.KeyID, a.Actor):
 		return claim, errors.New("the key or the activity is of another host than its actor")
 	}
-	sum := sha256.Sum256([]byte(r.Key))
-	claim = participation.Claim{Actor: a.Actor, Server: host, KeyID: signed.KeyID, Key: hex.EncodeToString(sum[:])}
+	encoded, err := signature.EncodePublicKey(key)
+	if err != nil {
+		return claim, err
+	}
+	claim = participation.Claim{Actor: a.Actor, Server: host, KeyID: signed.KeyID, Key: keyFingerprint(encoded)}
 	for _, o := range a.Objects {
 		id, vote := f.voteFor(o)
 		if !vote || !slices.Contains(question, id) {
@@ -90,4 +93,10 @@ func (f *Federation) examine(r participation.Request, question []string) (claim 
 		return claim, errors.New("what was signed is no vote in this question")
 	}
 	return claim, nil
+}
+
+// keyFingerprint is SHA-256 of a key as EncodePublicKey writes it, in hexadecimal.
+func keyFingerprint(pem string) string {
+	sum := sha256.Sum256([]byte(pem))
+	return hex.EncodeToString(sum[:])
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strconv"
@@ -26,13 +27,14 @@ type auditCommand struct {
 	Source   string `arg:"" name:"CONSULTATION|FILE" help:"A closed consultation of this node, or a file of \"inspraak evidence export\"."`
 	Identity string `required:"" placeholder:"FILE" help:"age identity file of the auditor."`
 	Servers  bool   `help:"Show the exact number of every server; for the auditor's eyes only."`
+	Ask      int    `placeholder:"N" help:"Ask the servers of N accounts, drawn at random, whether the key is theirs. Needs the network, and tells them that somebody asks."`
 	JSON     bool   `name:"json" help:"Print one JSON object."`
 	Out      string `placeholder:"FILE" help:"Write who signed for each ballot to a file, as JSON; never overwritten."`
 }
 
 // Help says what it does not do.
 func (auditCommand) Help() string {
-	return `It needs no configuration when it reads a file, and no network. Exit code 0 only if every ballot is backed. It takes log and dataset as they are: run "inspraak verify" on the dataset first.`
+	return `It needs no configuration when it reads a file, and no network but for --ask. Exit code 0 only if every ballot is backed. It takes log and dataset as they are: run "inspraak verify" on the dataset first.`
 }
 
 // Run prints numbers, and codes of ballots that are not backed. It writes who
@@ -47,6 +49,7 @@ func (c auditCommand) Run(a *app) error {
 		if err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
+		c.ask(a, r)
 		return c.report(a, r)
 	}
 	if !isFile(c.Source) {
@@ -77,9 +80,17 @@ type auditReport struct {
 	NotBacked []unbacked     `json:"notBacked"`
 	Accounts  int            `json:"accounts"` // that signed for them
 	Servers   map[string]int `json:"servers"`  // accounts, see shownServers
-	Problems  []string       `json:"problems"` // of bundles and sums
+	Asked     asked          `json:"asked"`
+	Problems  []string       `json:"problems"` // of bundles, sums and keys
 
 	ballots []participation.AuditedBallot
+}
+
+// asked is what servers said when they were asked for the keys of accounts.
+type asked struct {
+	Accounts int `json:"accounts"`
+	Same     int `json:"same"`
+	Silent   int `json:"silent"` // did not tell, or not to strangers
 }
 
 type unbacked struct {
@@ -230,6 +241,39 @@ func (r *auditReport) add(auditor *participation.Auditor) {
 	}
 }
 
+// ask asks as many servers as was wished.
+func (c auditCommand) ask(a *app, r *auditReport) {
+	if c.Ask <= 0 {
+		return
+	}
+	client := activitypub.NewClient(activitypub.ClientConfig{
+		UserAgent: "inspraak/" + version() + " (+" + r.Object + ")", Loopback: strings.HasPrefix(r.Object, "http://")})
+	defer client.Close()
+	r.ask(c.Ask, func(actor, keyID string) (string, error) { return activitypub.AskKey(a.ctx, client, actor, keyID) })
+}
+
+// ask draws n accounts and compares their keys with what their servers say now. A
+// node could make up the key of somebody else's account, and this is how it shows.
+func (r *auditReport) ask(n int, key func(actor, keyID string) (string, error)) {
+	seen := map[string]bool{}
+	for _, i := range rand.Perm(len(r.ballots)) {
+		b := r.ballots[i]
+		if b.Problem != "" || seen[b.Actor] || r.Asked.Accounts == n {
+			continue
+		}
+		seen[b.Actor] = true
+		r.Asked.Accounts++
+		switch now, err := key(b.Actor, b.KeyID); {
+		case err != nil:
+			r.Asked.Silent++
+		case now == b.Key:
+			r.Asked.Same++
+		default:
+			r.Problems = append(r.Problems, fmt.Sprintf("the server of ballot %s has another key for its account now; ask it whether it was changed", b.Code))
+		}
+	}
+}
+
 // other gathers the servers that are too small to be named.
 const other = "other"
 
@@ -293,6 +337,12 @@ func (c auditCommand) show(a *app, r *auditReport) {
 	a.say("Log:       %d entries, key %s", r.Entries, oneLine(r.LogKey))
 	a.say("%d ballots published, of these %d backed by a valid signature of another server, %d not.", r.Published, r.Backed, len(r.NotBacked))
 	a.say("%d accounts signed.", r.Accounts)
+	if c.Ask > 0 {
+		a.say("Keys:      servers of %d accounts asked: %d the same, %d other, %d did not tell.", r.Asked.Accounts, r.Asked.Same,
+			r.Asked.Accounts-r.Asked.Same-r.Asked.Silent, r.Asked.Silent)
+	} else {
+		a.say("Keys:      as the node kept them; with --ask N servers are asked whether they are theirs.")
+	}
 	for _, p := range r.Problems {
 		a.say("Problem:   %s", oneLine(p))
 	}

@@ -15,6 +15,7 @@ import (
 
 	"filippo.io/age"
 
+	"inspraak/activitypub"
 	"inspraak/activitypub/signature"
 	"inspraak/participation"
 	"inspraak/simulation"
@@ -105,21 +106,56 @@ func TestAuditFindsWhatIsNotBacked(t *testing.T) {
 	} {
 		try(func(e evidenceOf) { spoil(e[alice.ID()].request()) }, missing, large, reason)
 	}
+	// Signed by a key of another host, and by one that was made up for her.
+	eve := a.server(simulation.Mastodon, "evil.example").Account("eve")
+	vote := alice.VoteActivities(a.node.object(q), a.node.actor(), "Ja")[0]
+	try(func(e evidenceOf) {
+		r := e[alice.ID()].request()
+		a.sign(alice, vote, r, simulation.SignOptions{KeyOf: eve, KeyID: eve.KeyID()})
+		r["keyId"], r["key"] = eve.KeyID(), a.keyOf(eve)
+	}, missing, large, "the key or the activity is of another host than its actor")
+	client := activitypub.NewClient(activitypub.ClientConfig{UserAgent: "audit", Transport: a.network})
+	defer client.Close()
+	for made, want := range map[bool]int{false: 5, true: 4} {
+		a.replace(q, [][]byte{bundles[0], a.edited(bundles[1], func(e evidenceOf) {
+			if r := e[alice.ID()].request(); made {
+				a.sign(alice, vote, r, simulation.SignOptions{KeyOf: eve})
+				r["key"] = a.keyOf(eve)
+			}
+		})})
+		trail := must2((&office{Config: a.node.config, Service: a.node.Service, db: a.node.DB, keys: a.node.Keys}).trail(t.Context(), "q"))(a.cluster)
+		r := must2(trail.audit([]age.Identity{a.identity}))(a.cluster)
+		r.ask(100, func(actor, keyID string) (string, error) {
+			return activitypub.AskKey(t.Context(), client, actor, keyID)
+		})
+		if r.Backed != 5 || r.Asked != (asked{5, want, 0}) || len(r.Problems) != 5-want {
+			t.Errorf("a key that was made up (%v): %d backed, asked %+v, %q", made, r.Backed, r.Asked, r.Problems)
+		}
+	}
 	// Signed by alice, and no vote, or one in another question.
 	for reason, body := range map[string][]byte{
 		"what was signed is no vote in this question": alice.VoteActivities(a.node.object(never), a.node.actor(), "Ja")[0],
 		"what was signed is a Like, and no vote":      fmt.Appendf(nil, `{"id":"%s#l","type":"Like","actor":"%[1]s","object":"%s"}`, alice.ID(), a.node.object(q)),
 	} {
-		try(func(e evidenceOf) { a.sign(alice, body, e[alice.ID()].request()) }, missing, large, reason)
+		try(func(e evidenceOf) { a.sign(alice, body, e[alice.ID()].request(), simulation.SignOptions{}) }, missing, large, reason)
 	}
 }
 
 // sign puts a body in place of that of a request, signed by who.
-func (a *audited) sign(who *simulation.Account, body []byte, request map[string]any) {
+func (a *audited) sign(who *simulation.Account, body []byte, request map[string]any, o simulation.SignOptions) {
 	a.t.Helper()
-	r := must2(who.Request(a.t.Context(), http.MethodPost, a.node.urls.SharedInbox(), body, simulation.SignOptions{}))(a.cluster)
+	r := must2(who.Request(a.t.Context(), http.MethodPost, a.node.urls.SharedInbox(), body, o))(a.cluster)
 	request["target"], request["host"], request["body"], request["received"] = "/inbox", r.URL.Host, body, a.clock()
 	request["header"] = r.Header
+}
+
+// keyOf is an account's public key as its server gives it.
+func (a *audited) keyOf(who *simulation.Account) string {
+	a.t.Helper()
+	document := decodeJSON[struct {
+		PublicKey struct{ PublicKeyPem string }
+	}](a.t, must2(who.Document())(a.cluster))
+	return document.PublicKey.PublicKeyPem
 }
 
 // evidenceOf are the lines of a bundle by their signer; unsigned ones by nothing.
