@@ -1,24 +1,23 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"filippo.io/age"
 
 	"inspraak/activitypub"
 	"inspraak/participation"
+	"inspraak/tally"
+	"inspraak/verify"
 )
 
 // auditCommand checks that every ballot is backed by a signature that the node
@@ -26,15 +25,16 @@ import (
 type auditCommand struct {
 	Source   string `arg:"" name:"CONSULTATION|FILE" help:"A closed consultation of this node, or a file of \"inspraak evidence export\"."`
 	Identity string `required:"" placeholder:"FILE" help:"age identity file of the auditor."`
+	Key      string `placeholder:"KEY" help:"What you know of the node's log key from elsewhere, as with \"inspraak verify\"."`
 	Servers  bool   `help:"Show the exact number of every server; for the auditor's eyes only."`
 	Ask      int    `placeholder:"N" help:"Ask the servers of N accounts, drawn at random, whether the key is theirs. Needs the network, and tells them that somebody asks."`
 	JSON     bool   `name:"json" help:"Print one JSON object."`
 	Out      string `placeholder:"FILE" help:"Write who signed for each ballot to a file, as JSON; never overwritten."`
 }
 
-// Help says what it does not do.
+// Help says what it needs.
 func (auditCommand) Help() string {
-	return `It needs no configuration when it reads a file, and no network but for --ask. Exit code 0 only if every ballot is backed. It takes log and dataset as they are: run "inspraak verify" on the dataset first.`
+	return `It verifies the dataset first. It needs no configuration when it reads a file, and no network but for --ask and a --key that is an address. Exit code 0 only if every ballot is backed.`
 }
 
 // Run prints numbers, and codes of ballots that are not backed. It writes who
@@ -44,11 +44,22 @@ func (c auditCommand) Run(a *app) error {
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
+	var anchor *verify.Anchor
+	if c.Key != "" {
+		if anchor, err = verify.ParseAnchor(c.Key); err != nil {
+			return exit{exitUsage, fmt.Errorf("audit: --key: %w", err)}
+		}
+	}
 	follow := func(t trail) error {
+		verified, err := t.verify(a.ctx, anchor)
+		if err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
 		r, err := t.audit(identities)
 		if err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
+		r.Fingerprint, r.Anchored = verified.Fingerprint, verified.Anchored
 		c.ask(a, r)
 		return c.report(a, r)
 	}
@@ -70,20 +81,28 @@ func (c auditCommand) Run(a *app) error {
 
 // auditReport is what came of it.
 type auditReport struct {
-	Question  string         `json:"question"`
-	Object    string         `json:"object"`
-	Page      string         `json:"page"`
-	LogKey    string         `json:"logKey"`
-	Entries   int            `json:"entries"`   // of the log
-	Published int            `json:"published"` // ballots that count; entries of one option each where the log is per option
-	Backed    int            `json:"backed"`
-	NotBacked []unbacked     `json:"notBacked"`
-	Accounts  int            `json:"accounts"` // that signed for them
-	Servers   map[string]int `json:"servers"`  // accounts, see shownServers
-	Asked     asked          `json:"asked"`
-	Problems  []string       `json:"problems"` // of bundles, sums and keys
+	Question    string     `json:"question"`
+	Object      string     `json:"object"`
+	Page        string     `json:"page"`
+	Fingerprint string     `json:"fingerprint"` // of the log's key
+	Anchored    bool       `json:"anchored"`    // that key was given, not taken from the dataset
+	Entries     int        `json:"entries"`     // of the log
+	Published   int        `json:"published"`   // ballots that count; entries of one option each where the log is per option
+	Backed      int        `json:"backed"`
+	NotBacked   []unbacked `json:"notBacked"`
+	Accounts    int        `json:"accounts"` // that signed for them
+	Servers     []ofServer `json:"servers"`  // accounts; null where it would tell too much
+	Asked       asked      `json:"asked"`
+	Problems    []string   `json:"problems"` // of bundles, sums and keys
 
-	ballots []participation.AuditedBallot
+	ballots  []participation.AuditedBallot
+	byServer map[string]int
+}
+
+// ofServer is the number of accounts of a server, or of the others.
+type ofServer struct {
+	Server string `json:"server"`
+	tally.Range
 }
 
 // asked is what servers said when they were asked for the keys of accounts.
@@ -101,7 +120,11 @@ type unbacked struct {
 
 // audit follows a trail to its end.
 func (t trail) audit(identities []age.Identity) (*auditReport, error) {
-	log, err := t.file("log.txt")
+	files, err := zip.NewReader(bytes.NewReader(t.dataset), int64(len(t.dataset)))
+	if err != nil {
+		return nil, err
+	}
+	log, err := readZipped(files, "log.txt")
 	if err != nil {
 		return nil, err
 	}
@@ -122,15 +145,15 @@ func (t trail) audit(identities []age.Identity) (*auditReport, error) {
 		return nil, err
 	}
 	auditor.Examine(activitypub.Examiner(urls, open.Consultation, path.Base(t.page)))
-	if err := t.rows(auditor); err != nil {
-		return nil, err
-	}
-	key, err := t.file("key.txt")
+	ballots, err := readZipped(files, "ballots.csv")
 	if err != nil {
 		return nil, err
 	}
-	r := &auditReport{Question: open.Question, Object: open.Object, Page: t.page, LogKey: strings.TrimSpace(string(key)),
-		Entries: len(entries), Problems: []string{}, NotBacked: []unbacked{}, Servers: map[string]int{}}
+	if err := readRows(ballots, auditor); err != nil {
+		return nil, err
+	}
+	r := &auditReport{Question: open.Question, Object: open.Object, Page: t.page,
+		Entries: len(entries), Problems: []string{}, NotBacked: []unbacked{}, byServer: map[string]int{}}
 	if err := t.open(identities, auditor, r); err != nil {
 		return nil, err
 	}
@@ -156,12 +179,8 @@ func rightIdentity(identities []age.Identity, auditor string) error {
 	return fmt.Errorf("this is not the identity of the auditor's key with which the consultation was opened, %s", auditor)
 }
 
-// rows tells the auditor the published codes.
-func (t trail) rows(auditor *participation.Auditor) error {
-	csv, err := t.file("ballots.csv")
-	if err != nil {
-		return err
-	}
+// readRows tells the auditor the published codes.
+func readRows(csv []byte, auditor *participation.Auditor) error {
 	for i, line := range strings.Split(strings.TrimSuffix(string(csv), "\n"), "\n")[1:] {
 		cells := strings.Split(line, ",") // codes, numbers and hexadecimal digits are never quoted
 		if len(cells) != 3 {
@@ -176,7 +195,7 @@ func (t trail) rows(auditor *participation.Auditor) error {
 			options = append(options, n)
 		}
 		if err := auditor.Published(cells[0], options, cells[2]); err != nil {
-			return fmt.Errorf("ballots.csv, line %d: %w; run \"inspraak verify\"", i+2, err)
+			return fmt.Errorf("ballots.csv, line %d: %w", i+2, err)
 		}
 	}
 	return nil
@@ -228,7 +247,7 @@ func (r *auditReport) add(auditor *participation.Auditor) {
 		}
 		if !accounts[b.Actor] {
 			accounts[b.Actor] = true
-			r.Servers[b.Server]++
+			r.byServer[b.Server]++
 		}
 	}
 	r.Accounts = len(accounts)
@@ -272,104 +291,4 @@ func (r *auditReport) ask(n int, key func(actor, keyID string) (string, error)) 
 			r.Problems = append(r.Problems, fmt.Sprintf("the server of ballot %s has another key for its account now; ask it whether it was changed", b.Code))
 		}
 	}
-}
-
-// other gathers the servers that are too small to be named.
-const other = "other"
-
-// shownServers are the numbers that may be told further: of servers with at least
-// 10 accounts, rounded to 5.
-func (r *auditReport) shownServers(exact bool) map[string]int {
-	if exact {
-		return r.Servers
-	}
-	shown, rest := map[string]int{}, 0
-	for server, n := range r.Servers {
-		if n < participation.FewerThan {
-			rest += n
-			continue
-		}
-		shown[server] = nearest5(n)
-	}
-	if rest > 0 {
-		shown[other] = nearest5(rest)
-	}
-	return shown
-}
-
-func nearest5(n int) int { return (n + 2) / 5 * 5 }
-
-const listed = 20 // ballots that are not backed, on the screen
-
-// report prints, writes what was asked for, and fails unless all is backed.
-func (c auditCommand) report(a *app, r *auditReport) error {
-	if c.Out != "" {
-		text, err := json.MarshalIndent(r.ballots, "", "  ")
-		if err == nil {
-			err = writeNew(c.Out, append(text, '\n'), 0o600)
-		}
-		if err != nil {
-			return fmt.Errorf("audit: write %s: %w", c.Out, err)
-		}
-	}
-	r.Servers = r.shownServers(c.Servers)
-	if c.JSON {
-		if err := a.json(r); err != nil {
-			return err
-		}
-	} else {
-		c.show(a, r)
-	}
-	fmt.Fprintln(a.errs, "What you hold is personal data: with your identity the evidence tells who voted what. Keep it offline, report numbers only, and destroy it after your report.")
-	if len(r.NotBacked) > 0 {
-		return fmt.Errorf("audit: %d of %d ballots are not backed by another server's signature", len(r.NotBacked), r.Published)
-	}
-	if len(r.Problems) > 0 {
-		return errors.New("audit: every ballot is backed, and yet: " + strings.Join(r.Problems, "; "))
-	}
-	return nil
-}
-
-func (c auditCommand) show(a *app, r *auditReport) {
-	a.say("Question:  %s", oneLine(r.Question))
-	a.say("Object:    %s", oneLine(r.Object))
-	a.say("Page:      %s", oneLine(r.Page))
-	a.say("Log:       %d entries, key %s", r.Entries, oneLine(r.LogKey))
-	a.say("%d ballots published, of these %d backed by a valid signature of another server, %d not.", r.Published, r.Backed, len(r.NotBacked))
-	a.say("%d accounts signed.", r.Accounts)
-	if c.Ask > 0 {
-		a.say("Keys:      servers of %d accounts asked: %d the same, %d other, %d did not tell.", r.Asked.Accounts, r.Asked.Same,
-			r.Asked.Accounts-r.Asked.Same-r.Asked.Silent, r.Asked.Silent)
-	} else {
-		a.say("Keys:      as the node kept them; with --ask N servers are asked whether they are theirs.")
-	}
-	for _, p := range r.Problems {
-		a.say("Problem:   %s", oneLine(p))
-	}
-	for _, b := range r.NotBacked[:min(len(r.NotBacked), listed)] {
-		a.say("Not backed: %s (entry %d): %s", cmp.Or(b.Code, "a ballot"), b.Entry, oneLine(b.Reason))
-	}
-	if more := len(r.NotBacked) - listed; more > 0 {
-		a.say("and %d more; --json lists them all.", more)
-	}
-	what := "Accounts by server, from 10 on, rounded to 5:"
-	if c.Servers {
-		what = "Accounts by server, exactly; do not pass this on:"
-	}
-	a.say("%s", what)
-	for _, server := range slices.SortedFunc(maps.Keys(r.Servers), func(x, y string) int {
-		return cmp.Or(r.Servers[y]-r.Servers[x], strings.Compare(x, y))
-	}) {
-		a.say("%8d  %s", r.Servers[server], oneLine(server))
-	}
-}
-
-// oneLine keeps a text that strangers wrote on its line.
-func oneLine(s string) string {
-	return cmp.Or(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s), "-")
 }

@@ -157,7 +157,7 @@ func TestAudit(t *testing.T) {
 	}
 
 	r := a.audit("q1", 5)
-	if r.Accounts != 5 || r.Servers["m1.example"] != 2 || r.Servers["tootik.example"] != 1 || r.Servers["slow.example"] != 1 || r.Servers["rfc.example"] != 1 {
+	if r.Accounts != 5 || fmt.Sprint(r.Servers) != "[{m1.example {2 2}} {rfc.example {1 1}} {slow.example {1 1}} {tootik.example {1 1}}]" {
 		t.Errorf("%d accounts on %v", r.Accounts, r.Servers)
 	}
 	if r := a.audit("q2", 4); r.Accounts != 4 {
@@ -176,7 +176,7 @@ func TestAudit(t *testing.T) {
 	config := a.config
 	a.config = filepath.Join(t.TempDir(), "none.yaml")
 	a.audit(export, 4)
-	if _, out, _ := a.command("audit", export, "--identity", a.file); strings.Contains(out, "example\n") || !strings.Contains(out, "5  other\n") {
+	if _, out, _ := a.command("audit", export, "--identity", a.file); strings.Contains(out, " m1.example") || !strings.Contains(out, "would tell too much") {
 		t.Errorf("small servers are named: %s", out)
 	}
 	a.config = config

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bufio"
 	"bytes"
 	"compress/gzip"
@@ -8,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -138,6 +141,69 @@ func TestAuditFindsWhatIsNotBacked(t *testing.T) {
 		"what was signed is a Like, and no vote":      fmt.Appendf(nil, `{"id":"%s#l","type":"Like","actor":"%[1]s","object":"%s"}`, alice.ID(), a.node.object(q)),
 	} {
 		try(func(e evidenceOf) { a.sign(alice, body, e[alice.ID()].request(), simulation.SignOptions{}) }, missing, large, reason)
+	}
+}
+
+// An export whose dataset was changed, or is signed with another key than the
+// auditor knows, is not audited.
+func TestAuditVerifiesTheDataset(t *testing.T) {
+	a := newAudited(t)
+	q := a.publish("q", participation.SingleChoice, 1, "Ja", "Nee")
+	a.vote(a.m1.Account("alice"), q, "Ja")
+	a.close()
+	export := filepath.Join(t.TempDir(), "q.zip")
+	if code, _, errs := a.command("evidence", "export", "q", export); code != exitDone {
+		t.Fatal(errs)
+	}
+	key, fingerprint := a.node.Service.LogKey(q)
+	for _, key := range []string{key, fingerprint} {
+		if code, out, errs := a.command("audit", export, "--identity", a.file, "--key", key); code != exitDone || !strings.Contains(out, "as you gave it") {
+			t.Errorf("%d %s%s", code, out, errs)
+		}
+	}
+	if code, _, errs := a.command("audit", export, "--identity", a.file, "--key", strings.Repeat("00", 32)); code != exitFail || !strings.Contains(errs, "another key") {
+		t.Errorf("%d %s", code, errs)
+	}
+	if code, _, _ := a.command("audit", export, "--identity", a.file, "--key", "nonsense"); code != exitUsage {
+		t.Errorf("a key that is none: %d", code)
+	}
+	changed := filepath.Join(t.TempDir(), "changed.zip")
+	a.must(os.WriteFile(changed, a.altered(export, exportedDataset), 0o600))
+	a.auditFails(changed, a.identity.String(), "audit: the dataset does not verify")
+	a.must(os.WriteFile(changed, must2(os.ReadFile(export))(a.cluster)[:500], 0o600))
+	a.auditFails(changed, a.identity.String(), "is it whole")
+	if code, _, _ := a.command("evidence", "export", "q", export); code != exitFail {
+		t.Error("an export was overwritten")
+	}
+}
+
+// altered is an export in which one byte of a file was changed.
+func (a *audited) altered(export, name string) []byte {
+	a.t.Helper()
+	from := must2(zip.OpenReader(export))(a.cluster)
+	defer from.Close()
+	var b bytes.Buffer
+	to := zip.NewWriter(&b)
+	for _, f := range from.File {
+		content := must2(readZipped(&from.Reader, f.Name))(a.cluster)
+		if f.Name == name {
+			content[len(content)/2] ^= 1
+		}
+		must2(must2(to.Create(f.Name))(a.cluster).Write(content))(a.cluster)
+	}
+	a.must(to.Close())
+	return b.Bytes()
+}
+
+// What is told of servers is what the dataset may tell.
+func TestAuditTellsNoSmallServer(t *testing.T) {
+	r := auditReport{byServer: map[string]int{"big.example": 43, "mid.example": 21, "small.example": 4, "tiny.example": 1}}
+	if got := fmt.Sprint(r.servers(false)); got != "[{big.example {38 51}} {mid.example {18 22}} {other {0 9}}]" {
+		t.Error(got)
+	}
+	r.NotBacked = []unbacked{{}}
+	if r.servers(false) != nil || len(r.servers(true)) != 4 {
+		t.Errorf("%v, exactly %v", r.servers(false), r.servers(true))
 	}
 }
 

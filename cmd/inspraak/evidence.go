@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"inspraak/participation"
+	"inspraak/verify"
 )
 
 // evidenceCommands are for the evidence of votes, encrypted for an auditor.
@@ -49,17 +50,13 @@ func (e evidenceExportCommand) Run(a *app) error {
 				_, err = file.Write(content)
 				return err
 			}
-			file, err := archive.Create(exportedDataset)
-			if err != nil {
-				return err
-			}
-			if err := o.WriteDatasetZip(a.ctx, trail.consultation, file); err != nil {
+			if err := write(exportedDataset, trail.dataset); err != nil {
 				return err
 			}
 			if err := write(exportedPage, []byte(trail.page+"\n")); err != nil {
 				return err
 			}
-			err = trail.bundles(func(n int64, sealed []byte) error {
+			err := trail.bundles(func(n int64, sealed []byte) error {
 				bundles++
 				return write(fmt.Sprintf(exportedBundle, n), sealed)
 			})
@@ -77,10 +74,9 @@ func (e evidenceExportCommand) Run(a *app) error {
 // A trail is what an audit follows: the public dataset and the evidence, still
 // encrypted, from the node's database or from an export.
 type trail struct {
-	consultation participation.Consultation // zero in an export
-	page         string                     // the node's word for where the question is
-	file         func(name string) ([]byte, error)
-	bundles      func(fn func(n int64, sealed []byte) error) error
+	dataset []byte // the zip
+	page    string // the node's word for where the question is
+	bundles func(fn func(n int64, sealed []byte) error) error
 }
 
 // trail is that of a consultation of this node.
@@ -92,18 +88,14 @@ func (o *office) trail(ctx context.Context, name string) (trail, error) {
 	if c.Terms.AuditorKey == "" {
 		return trail{}, fmt.Errorf("%s was opened without an auditor's key, so no evidence was kept; a key cannot be added later", c.Slug)
 	}
-	if _, err := o.Dataset(ctx, c); errors.Is(err, participation.ErrNotFound) {
+	var dataset bytes.Buffer
+	if err := o.WriteDatasetZip(ctx, c, &dataset); errors.Is(err, participation.ErrNotFound) {
 		return trail{}, fmt.Errorf("%s has no dataset yet; that is published when voting has ended, by the node that serves", c.Slug)
 	} else if err != nil {
 		return trail{}, err
 	}
 	return trail{
-		consultation: c, page: o.URLs.Page(c.Slug),
-		file: func(name string) ([]byte, error) {
-			var content bytes.Buffer
-			err := o.WriteDatasetFile(ctx, c, name, &content)
-			return content.Bytes(), err
-		},
+		dataset: dataset.Bytes(), page: o.URLs.Page(c.Slug),
 		bundles: func(fn func(int64, []byte) error) error { return o.Evidence(ctx, c.Number, fn) },
 	}, nil
 }
@@ -121,11 +113,7 @@ func readTrail(path string) (_ trail, closing func() error, err error) {
 	if err != nil {
 		return damaged(err)
 	}
-	content, err := readZipped(&outer.Reader, exportedDataset)
-	if err != nil {
-		return damaged(err)
-	}
-	inner, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+	dataset, err := readZipped(&outer.Reader, exportedDataset)
 	if err != nil {
 		return damaged(err)
 	}
@@ -134,8 +122,7 @@ func readTrail(path string) (_ trail, closing func() error, err error) {
 		return damaged(err)
 	}
 	return trail{
-		page: strings.TrimSpace(string(page)),
-		file: func(name string) ([]byte, error) { return readZipped(inner, name) },
+		dataset: dataset, page: strings.TrimSpace(string(page)),
 		bundles: func(fn func(int64, []byte) error) error {
 			for _, f := range outer.File {
 				var n int64
@@ -153,6 +140,24 @@ func readTrail(path string) (_ trail, closing func() error, err error) {
 			return nil
 		},
 	}, outer.Close, nil
+}
+
+// verify checks the dataset, and with it the log that the audit stands on.
+func (t trail) verify(ctx context.Context, anchor *verify.Anchor) (*verify.Report, error) {
+	file, err := os.CreateTemp("", "inspraak-*.zip") // it is public
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(t.dataset)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	report, err := verify.Dataset(ctx, file.Name(), verify.Options{Anchor: anchor})
+	if err != nil {
+		return nil, fmt.Errorf("the dataset does not verify: %w", err)
+	}
+	return report, nil
 }
 
 // maxExported bounds a file of an export, in bytes.
