@@ -151,6 +151,9 @@ func TestAudit(t *testing.T) {
 	a.settle()
 	a.vote(a.m1.Account("late"), q1, "Ja") // waits for the closing batch
 	a.nothingReadable()
+	if page := a.node.get("/consultations/q1", "text/html").Body.String(); !strings.Contains(page, "Een auditor van buiten") {
+		t.Error("the page does not tell voters of the auditor")
+	}
 	a.close()
 	if waiting := a.node.fingerprint()["evidence_waiting"]; waiting != empty {
 		t.Errorf("evidence still waits after closing: %s, at first %s", waiting, empty)
