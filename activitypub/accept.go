@@ -38,7 +38,7 @@ func (f *Federation) create(ctx context.Context, m message, a *as2.Activity) err
 		}
 		if votes[id] == nil {
 			votes[id] = &participation.Vote{Consultation: id, Actor: a.Actor, Host: m.host,
-				Inbox: inboxOf(m.signer), ReceivedAt: m.received, AccountSince: m.signer.Published, Crowd: m.signer.Crowd}
+				Inbox: inboxOf(m.signer), ReceivedAt: m.received, AccountSince: m.signer.Published, Crowd: m.signer.Crowd, Request: m.evidence}
 			order = append(order, id)
 		}
 		votes[id].Marks = append(votes[id].Marks, participation.Mark{Object: o.ID, Name: o.Name})

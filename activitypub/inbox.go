@@ -2,6 +2,7 @@ package activitypub
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"net"
@@ -33,7 +34,7 @@ func (f *Federation) receive(ctx context.Context, r *http.Request, body []byte, 
 	} else if err != nil {
 		return err
 	}
-	m := message{received: f.Now(), source: sourceOf(r)}
+	m := message{received: f.Now(), source: sourceOf(r), target: targetOf(r), sentTo: r.Host, body: body}
 	var err error
 	if m.doc, err = as2.Decode(body); err != nil {
 		return refuse(http.StatusBadRequest, "%v", err)
@@ -49,7 +50,7 @@ func (f *Federation) receive(ctx context.Context, r *http.Request, body []byte, 
 	case err == nil:
 		return f.accept(ctx, m)
 	case errors.Is(err, errUnreachable):
-		return f.wait(ctx, r, body, m)
+		return f.wait(ctx, m)
 	case errors.Is(err, errGone) && deletesItself(m.doc):
 		return f.gone(ctx, m.doc.Actor, m.source)
 	case errors.Is(err, errGone):
@@ -76,9 +77,20 @@ type message struct {
 	doc      *as2.Document
 	signed   *signature.Signed
 	signer   Peer
-	host     string // of the signer
-	source   string // IP address that sent it
+	key      crypto.PublicKey // that verified it
+	host     string           // of the signer
+	source   string           // IP address that sent it
 	received time.Time
+
+	target, sentTo string // request target and Host, as sent
+	body           []byte
+}
+
+func targetOf(r *http.Request) string {
+	if r.RequestURI != "" {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
 }
 
 func (f *Federation) policy() signature.Policy {
@@ -160,6 +172,7 @@ func (f *Federation) authenticate(ctx context.Context, m *message) error {
 	if err != nil {
 		return refuse(http.StatusUnauthorized, "%v", err)
 	}
+	m.key = s.key
 	if m.signer, err = f.peers.verified(ctx, m.signed.KeyID, s); err != nil {
 		return err
 	}

@@ -38,16 +38,12 @@ type held struct {
 // wait commits a request whose signer's key cannot be had now, so that it can
 // be answered 202 and verified later: a viral consultation must not lose votes
 // because the voters' server is slow to serve actor documents.
-func (f *Federation) wait(ctx context.Context, r *http.Request, body []byte, m message) error {
+func (f *Federation) wait(ctx context.Context, m message) error {
 	consultation, secret, err := f.sealFor(ctx, m)
 	if err != nil {
 		return err
 	}
-	target := r.RequestURI
-	if target == "" {
-		target = r.URL.RequestURI()
-	}
-	plain, err := json.Marshal(held{Target: target, Host: r.Host, Header: m.signed.Header(), Body: body})
+	plain, err := json.Marshal(held{Target: m.target, Host: m.sentTo, Header: m.signed.Header(), Body: m.body})
 	if err != nil {
 		return fmt.Errorf("wait: %w", err)
 	}
@@ -57,7 +53,7 @@ func (f *Federation) wait(ctx context.Context, r *http.Request, body []byte, m m
 	}
 	// The signature is part of what a retry must have in common: by the body
 	// alone, a forged copy sent first would take a real vote's place.
-	digest := f.Secrets.Node().Voter(fmt.Sprint(m.signed.Header()["Signature"]) + string(body))
+	digest := f.Secrets.Node().Voter(fmt.Sprint(m.signed.Header()["Signature"]) + string(m.body))
 	added, err := f.Store.AddWaiting(ctx, Waiting{
 		Digest: digest, Consultation: consultation, Host: m.host, Known: known, ReceivedAt: m.received,
 		Sealed: secret.Seal(plain, []byte(consultation)), Next: m.received.Add(firstRetry),
@@ -226,7 +222,8 @@ func (f *Federation) judge(ctx context.Context, w Waiting) error {
 	if err := json.Unmarshal(plain, &h); err != nil {
 		return fmt.Errorf("%w: %w", errSpoilt, err)
 	}
-	m := message{received: w.ReceivedAt} // without a source: the room sets the pace, not the budgets
+	// Without a source: the room sets the pace, not the budgets.
+	m := message{received: w.ReceivedAt, target: h.Target, sentTo: h.Host, body: h.Body}
 	if m.doc, err = as2.Decode(h.Body); err != nil {
 		return fmt.Errorf("%w: %w", errSpoilt, err)
 	}

@@ -23,7 +23,7 @@ type consultationView struct {
 	Body                                  web.HTML
 	Image                                 *imageView
 
-	Withdrawn, Scheduled, Ended, Votable, Multiple, ManyOptions, ClosedEarly bool
+	Withdrawn, Scheduled, Ended, Votable, Multiple, ManyOptions, ClosedEarly, Auditor bool
 
 	Level                                            string
 	Promise, DecidedBy, DecidedWhen, NotOpen, Notice string
@@ -138,6 +138,7 @@ func (h *handler) addTerms(v *consultationView, c participation.Consultation) {
 	v.Level, v.Promise = string(c.Terms.Level), c.Terms.Promise
 	v.DecidedBy, v.DecidedWhen = c.Terms.DecidedBy, c.Terms.DecidedWhen
 	v.NotOpen, v.Notice = c.Terms.NotOpen, c.Terms.Notice
+	v.Auditor = c.Terms.AuditorKey != ""
 	v.Opens, v.Closes = h.local(c.OpensAt, c.Zone), h.local(c.ClosesAt, c.Zone)
 	v.Grace, v.Servers = h.duration(v.Page.Lang, c.Terms.Grace), c.Terms.AllowedServers
 	v.Ended = h.ended(c)

@@ -54,8 +54,7 @@ func (c Consultation) units(secret *Secret, b Ballot) []ballotlog.Ballot {
 	if b.Choices == 0 {
 		return nil
 	}
-	marks := slices.DeleteFunc(slices.Clone(b.Marks), func(m ballotMark) bool { return m.Revoked })
-	slices.SortFunc(marks, func(a, b ballotMark) int { return a.Option - b.Option })
+	marks := b.live()
 	var each []ballotlog.Ballot
 	if c.PerOption() {
 		for _, m := range marks {
@@ -242,6 +241,7 @@ func (s *Service) writeLog(ctx context.Context, c Consultation, all bool) (writt
 // something of them.
 func (s *Service) writeBatch(tx Tx, c Consultation, secret *Secret, voters []Pseudonym, draw *rand.Rand) error {
 	var lines []string
+	var bundled []evidence
 	changed, err := tx.TakeAwaited(c.Number, voters)
 	if err != nil {
 		return err
@@ -276,6 +276,16 @@ func (s *Service) writeBatch(tx Tx, c Consultation, secret *Secret, voters []Pse
 			lines = append(lines, line)
 		}
 		lines = append(lines, added...)
+		if c.Terms.AuditorKey != "" && now.Choices != 0 {
+			e, err := s.takeEvidence(tx, c, secret, now)
+			if err != nil {
+				return err
+			}
+			bundled = append(bundled, e)
+		}
+	}
+	if err := s.saveEvidence(tx, c, bundled); err != nil {
+		return err
 	}
 	if len(lines) == 0 {
 		return nil

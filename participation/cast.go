@@ -61,6 +61,7 @@ func (s *Service) cast(tx Tx, c Consultation, v Vote) (Outcome, error) {
 		ballot.Class = c.class(v)
 	}
 	before, result := ballot.Choices, Outcome("")
+	marked := len(ballot.Marks)
 	for _, m := range v.Marks {
 		outcome, err := s.castMark(tx, c, secret, &ballot, v, m)
 		if err != nil {
@@ -72,6 +73,9 @@ func (s *Service) cast(tx Tx, c Consultation, v Vote) (Outcome, error) {
 	}
 	if ballot.Choices == before {
 		return result, nil
+	}
+	if err := keepRequest(tx, c, secret, v, ballot.Voter, ballot.Marks[marked:]); err != nil {
+		return "", err
 	}
 	return result, change(tx, c, secret, ballot, had)
 }
@@ -220,6 +224,11 @@ func (s *Service) withdrawVote(tx Tx, votable []Consultation, actor, object stri
 				return false, err
 			}
 		}
+		if c.Terms.AuditorKey != "" {
+			if err := tx.DropRequests(c.Number, ballot.Voter, &mark); err != nil {
+				return false, err
+			}
+		}
 		return true, change(tx, c, secret, ballot, had)
 	}
 	return false, nil
@@ -297,6 +306,11 @@ func (s *Service) forgetBallot(tx Tx, id, actor string) (had bool, err error) {
 	}
 	if err := tx.Refuse(c.Number, Withdrawals); err != nil {
 		return false, err
+	}
+	if c.Terms.AuditorKey != "" {
+		if err := tx.DropRequests(c.Number, ballot.Voter, nil); err != nil {
+			return false, err
+		}
 	}
 	return true, change(tx, c, secret, ballot, sealed)
 }

@@ -108,6 +108,11 @@ func (s *Service) Publish(ctx context.Context, id string) (Consultation, error) 
 	if err := c.Check(s.now()); err != nil {
 		return c, fmt.Errorf("publish %s: %w", id, err)
 	}
+	if key := c.Terms.AuditorKey; key != "" { // else no batch could be written
+		if _, err := s.keys.SealFor(key, nil); err != nil {
+			return c, fmt.Errorf("publish %s: %w: auditor key: %w", id, ErrInvalid, err)
+		}
+	}
 	if err := s.keys.Create(c.ID); err != nil && !errors.Is(err, ErrExists) {
 		return c, fmt.Errorf("publish %s: %w", id, err)
 	}

@@ -67,6 +67,11 @@ type Reader interface {
 	// what it is, with the sealed ballot as the log has it, nil if it has none.
 	Awaiting(ctx context.Context, number int64, fn func(voter Pseudonym, logged []byte) error) error
 
+	// Evidence calls fn for each bundle of evidence of a consultation, encrypted
+	// for its auditor, in order, until fn fails; the bytes are fn's only while it
+	// runs.
+	Evidence(ctx context.Context, number int64, fn func(n int64, sealed []byte) error) error
+
 	// DatasetFiles lists what is kept of a consultation's dataset, by name; it is
 	// whole once the manifest is among them.
 	DatasetFiles(ctx context.Context, number int64) ([]DatasetFile, error)
@@ -137,6 +142,17 @@ type Tx interface {
 	// note, and takes the notes away.
 	TakeAwaited(number int64, voters []Pseudonym) ([]BallotChange, error)
 
+	// KeepRequest keeps the sealed request of a mark until its ballot is written
+	// to the log; Request returns it or ErrNotFound. DropRequests drops those of
+	// one vote object, or with nil all of a voter.
+	KeepRequest(number int64, voter Pseudonym, object [8]byte, option int, sealed []byte) error
+	Request(number int64, voter Pseudonym, object [8]byte, option int) (sealed []byte, err error)
+	DropRequests(number int64, voter Pseudonym, object *[8]byte) error
+	// SaveEvidence keeps a bundle of evidence under the next number from 1 on.
+	// DropEvidence drops all evidence of a consultation, in bundles or not.
+	SaveEvidence(number int64, sealed []byte) error
+	DropEvidence(number int64) error
+
 	Log(number int64) (LogHead, error)
 	SaveLog(number int64, h LogHead) error
 	AppendLog(number, first int64, entries []string) error
@@ -198,4 +214,7 @@ type Keyring interface {
 	// Node is the node's own key: it recognises deleted objects and guards
 	// requests that wait for verification and concern no consultation.
 	Node() *Secret
+	// SealFor encrypts for the holder of an age key; the recipient is its public
+	// half, age1….
+	SealFor(recipient string, plain []byte) ([]byte, error)
 }

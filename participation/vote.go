@@ -28,6 +28,10 @@ type Vote struct {
 	ReceivedAt   time.Time // judged by this, never by a sender's clock
 	AccountSince time.Time // when its server says the account was made; zero if it does not
 	Crowd        bool      // the account was first seen here among many new ones of its domain
+	// Request is what was signed, for an auditor. It is asked for at most once,
+	// and only if a mark counts and the consultation has an auditor's key; it must
+	// not wait for anything. It may be nil: the auditor will then find nothing.
+	Request func() Request
 }
 
 // Outcome is what became of a vote. Everything but Counted and Repeated leaves

@@ -146,6 +146,49 @@ func TestBallots(t *testing.T) {
 	}
 }
 
+func TestEvidence(t *testing.T) {
+	db, _ := empty(t)
+	c, other := poll(t, db, "c1"), poll(t, db, "c2")
+	ann, bob, x, y := pseudonym("ann"), pseudonym("bob"), [8]byte{1}, [8]byte{2}
+	has := func(number int64, voter participation.Pseudonym, object [8]byte, option int) (has bool) {
+		update(t, db, func(tx participation.Tx) error {
+			_, err := tx.Request(number, voter, object, option)
+			if has = err == nil; errors.Is(err, participation.ErrNotFound) {
+				err = nil
+			}
+			return err
+		})
+		return has
+	}
+	update(t, db, func(tx participation.Tx) error {
+		return errors.Join(tx.KeepRequest(c.Number, ann, x, 0, sealed(1)), tx.KeepRequest(c.Number, ann, x, 1, sealed(2)),
+			tx.KeepRequest(c.Number, ann, y, 0, sealed(3)), tx.KeepRequest(c.Number, bob, y, 0, sealed(4)), tx.KeepRequest(other.Number, ann, y, 0, sealed(5)),
+			tx.SaveEvidence(c.Number, sealed(6)), tx.SaveEvidence(c.Number, sealed(7)), tx.SaveEvidence(other.Number, sealed(8)))
+	})
+	update(t, db, func(tx participation.Tx) error { return tx.DropRequests(c.Number, ann, &x) })
+	if has(c.Number, ann, x, 0) || has(c.Number, ann, x, 1) || !has(c.Number, ann, y, 0) {
+		t.Error("not the requests of one object are gone")
+	}
+	update(t, db, func(tx participation.Tx) error { return tx.DropRequests(c.Number, ann, nil) })
+	if has(c.Number, ann, y, 0) || !has(c.Number, bob, y, 0) || !has(other.Number, ann, y, 0) {
+		t.Error("not the requests of one voter are gone")
+	}
+	bundles := func(number int64) (all []string) {
+		if err := db.Evidence(t.Context(), number, func(n int64, b []byte) error {
+			all = append(all, fmt.Sprint(n, string(b)))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	same(t, "bundles", bundles(c.Number), []string{fmt.Sprint(1, string(sealed(6))), fmt.Sprint(2, string(sealed(7)))})
+	update(t, db, func(tx participation.Tx) error { return tx.DropEvidence(c.Number) })
+	if has(c.Number, bob, y, 0) || bundles(c.Number) != nil || !has(other.Number, ann, y, 0) || len(bundles(other.Number)) != 1 {
+		t.Error("not the evidence of one consultation is gone")
+	}
+}
+
 func TestRepliesAndGestures(t *testing.T) {
 	db, _ := empty(t)
 	c, _ := poll(t, db, "c1"), poll(t, db, "c2")

@@ -177,6 +177,7 @@ type prepared struct {
 	consultations consultationStatements
 	ballots       ballotStatements
 	logs          logStatements
+	evidence      evidenceStatements
 	results       resultStatements
 	replies       replyStatements
 	moderation    moderationStatements
@@ -196,6 +197,7 @@ func prepareAll(p *preparer) prepared {
 		consultations: prepareConsultations(p),
 		ballots:       prepareBallots(p),
 		logs:          prepareLogs(p),
+		evidence:      prepareEvidence(p),
 		results:       prepareResults(p),
 		replies:       prepareReplies(p),
 		moderation:    prepareModeration(p),

@@ -151,9 +151,9 @@ func DecodePrivateKey(text string) (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-// EncodePublicKey writes key as PEM, SubjectPublicKeyInfo: the publicKeyPem of
-// an actor.
-func EncodePublicKey(key *rsa.PublicKey) (string, error) {
+// EncodePublicKey writes key, RSA or Ed25519, as PEM, SubjectPublicKeyInfo: the
+// publicKeyPem of an actor.
+func EncodePublicKey(key crypto.PublicKey) (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
 		return "", fmt.Errorf("encode public key: %w", err)

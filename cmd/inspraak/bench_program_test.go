@@ -169,14 +169,17 @@ func (p *program) memory(field string) int64 {
 	return 0
 }
 
-func (p *program) publish() participation.Consultation {
+func (p *program) publish() participation.Consultation { return p.publishFor("") }
+
+// publishFor opens a consultation with an auditor's key.
+func (p *program) publishFor(auditor string) participation.Consultation {
 	p.number++
 	now := time.Now().UTC().Truncate(time.Second)
 	c := participation.Consultation{
 		Slug: fmt.Sprintf("bench-%d", p.number), Channel: "bench", Kind: participation.SingleChoice, Language: "en", Title: "Which?",
 		Body: "Choose one.", Options: []string{"A", "B"}, Results: participation.AtClose, Zone: "UTC", OpensAt: now, ClosesAt: now.Add(time.Hour),
 		Terms: participation.Terms{Level: participation.Advise, Promise: "p", DecidedBy: "d", DecidedWhen: "w", NotOpen: "n",
-			Notice: "n", BatchSize: 10, Interval: 3 * time.Minute, Grace: 3 * time.Minute},
+			Notice: "n", AuditorKey: auditor, BatchSize: 10, Interval: 3 * time.Minute, Grace: 3 * time.Minute},
 	}
 	if err := c.Prepare(); err != nil {
 		p.b.Fatal(err)

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"filippo.io/age"
+
 	"inspraak/participation"
 	"inspraak/simulation"
 )
@@ -72,6 +74,34 @@ func (p *program) votes(y *yardstick) {
 	line("  so many per cent of the cost of the vote", "%.0f %%", 100*float64(alone)/float64(unknown))
 	cached, unit, p99 := p.vote(y, ready[1], polls[1])
 	row("signed votes, key cached, 64 senders", voters, cached, "verification", unit, p99)
+	p.evidence(y, server, voters, cached)
+}
+
+// evidence sends as many votes in a consultation that keeps the signed requests
+// for an auditor, and writes the log.
+func (p *program) evidence(y *yardstick, server *votersServer, voters int, without time.Duration) {
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	c := p.publishFor(identity.Recipient().String())
+	each, unit, p99 := p.vote(y, server.sign(voters, c), c)
+	row("the same with evidence for an auditor", voters, each, "verification", unit, p99)
+	line("  against without", "%.2f ×", float64(each)/float64(without))
+	began := time.Now()
+	if _, err := p.node.Service.Close(p.b.Context(), c.ID, "the measurement is over", 0); err != nil {
+		p.b.Fatal(err)
+	}
+	took, bytes := time.Since(began), 0
+	err = p.node.DB.Evidence(p.b.Context(), c.Number, func(_ int64, sealed []byte) error {
+		bytes += len(sealed)
+		return nil
+	})
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	line("  bytes of evidence for each ballot, once it is in the log", "%d", bytes/voters)
+	line("  writing the log with the evidence, and counting", "%.0f ballots/s", float64(voters)/took.Seconds())
 }
 
 // vote sends votes until all are counted, and returns the node's CPU time for

@@ -180,7 +180,7 @@ notice: {{quote .Words.Notice}}
 # batch_size: {{.Defaults.BatchSize}}
 # interval: {{.Defaults.Interval}}
 # grace: {{.Defaults.Grace}}
-# auditor_key: age1…
+# auditor_key: age1…   # of an auditor, who can then see who voted what
 
 # The text, in Markdown, comes below the next line. {{.Words.BodyHint}}
 ---

@@ -52,6 +52,8 @@ type commands struct {
 	Verify       verifyCommand        `cmd:"" help:"Verify the published dataset of a consultation, anybody's."`
 	Check        checkCommand         `cmd:"" help:"Examine configuration, clock, disk, database, keys and the way in from outside."`
 	SBOM         sbomCommand          `cmd:"" name:"sbom" help:"Print what the program was built from, as CycloneDX 1.6."`
+	Audit        auditCommand         `cmd:"" help:"Check, with the auditor's key, that another server signed for every ballot."`
+	Evidence     evidenceCommands     `cmd:"" help:"Hand the evidence to an auditor."`
 	Backup       backupCommand        `cmd:"" help:"Write an encrypted backup."`
 	Restore      restoreCommand       `cmd:"" help:"Restore a backup into an empty data folder."`
 }

@@ -63,7 +63,7 @@ func libraries() map[string][]string {
 		"github.com/alecthomas/kong":         {"cmd/inspraak"},
 		"github.com/prometheus":              {"cmd/inspraak"},
 		"github.com/goccy/go-yaml":           {"cmd/inspraak"},
-		"filippo.io/age":                     {"cmd/inspraak", "faults"},
+		"filippo.io/age":                     {"cmd/inspraak", "store", "faults"},
 		"github.com/chromedp":                {"cmd/inspraak"},
 		"golang.org/x/mod":                   {"verify", "participation/ballotlog", "participation/dataset", "participation"},
 		"encoding/csv":                       {"participation/dataset"}, // N50: it keeps formulas out of cells

@@ -61,6 +61,25 @@ CREATE TABLE log_waiting (
     PRIMARY KEY (consultation, voter)
 ) STRICT, WITHOUT ROWID;
 
+-- The signed requests by which these ballots came, where the consultation has an
+-- auditor, sealed under its key. They go when the log has been written.
+CREATE TABLE evidence_waiting (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    voter        BLOB NOT NULL CHECK (length(voter) = 16),  -- pseudonym
+    object       BLOB NOT NULL CHECK (length(object) = 8),  -- keyed digest of the vote object
+    option       INTEGER NOT NULL,
+    sealed       BLOB NOT NULL,
+    PRIMARY KEY (consultation, voter, object, option)
+) STRICT, WITHOUT ROWID;
+
+-- The same of a whole batch, encrypted for the auditor: nobody here can read it.
+CREATE TABLE evidence (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    n            INTEGER NOT NULL CHECK (n > 0),
+    sealed       BLOB NOT NULL,
+    PRIMARY KEY (consultation, n)
+) STRICT;
+
 -- How far each consultation's ballot log has come.
 CREATE TABLE log (
     consultation INTEGER PRIMARY KEY REFERENCES consultation (number),
