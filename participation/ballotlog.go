@@ -69,6 +69,9 @@ func (c Consultation) units(secret *Secret, b Ballot) []ballotlog.Ballot {
 		whole.Options = append(whole.Options, m.Option+1)
 		nonces.Write(m.Nonce[:])
 	}
+	// What was taken back leaves a trace here, so that a ballot that chooses again
+	// what it once chose is another entry.
+	nonces.Write([]byte{byte(len(marks)), byte(len(b.Marks))})
 	whole.Nonce = hex.EncodeToString(nonces.Sum(nil)[:16])
 	return append(each, whole)
 }

@@ -22,8 +22,6 @@ func prepareDestroy(p *preparer) destroyStatements {
 		byNumber: []*sql.Stmt{
 			p.write(`DELETE FROM ballot WHERE consultation = ?`),
 			p.write(`DELETE FROM log_waiting WHERE consultation = ?`),
-			// Evidence for an auditor goes here.
-
 			// Snapshots from before the last one tell when votes came.
 			p.write(`DELETE FROM result WHERE consultation = ?1
 				AND version < (SELECT max(version) FROM result WHERE consultation = ?1)`),
@@ -55,6 +53,9 @@ func (t *tx) DestroyBallots(number int64, object string, now time.Time) error {
 		if err := t.do(stmt, number); err != nil {
 			return err
 		}
+	}
+	if err := t.DropEvidence(number); err != nil {
+		return err
 	}
 	for _, do := range []struct {
 		stmt *sql.Stmt

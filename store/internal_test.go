@@ -160,8 +160,9 @@ func TestDestroyKnowsAll(t *testing.T) {
 		"ballot.voter": "goes", "ballot.sealed": "goes", "log_waiting.voter": "goes", "log_waiting.logged": "goes",
 		"waiting.digest": "goes", "waiting.sealed": "goes",
 		"log_tile.hashes": "public", "dataset.content": "public",
-		"activity.body": "of the Updates of numbers it goes, the others are public or to one account",
-		"tombstone.key": "goes when it is a week old",
+		"activity.body":          "of the Updates of numbers it goes; the others are public, or to one account, sealed, and go when they cannot be opened",
+		"evidence_waiting.voter": "goes", "evidence_waiting.object": "goes", "evidence_waiting.sealed": "goes", "evidence.sealed": "goes",
+		"tombstone.key": "goes when it is a week old", "helped.key": "goes when it is a day old",
 	}
 	rows, err := openTemp(t).writer.QueryContext(t.Context(), `SELECT m.name || '.' || c.name
 		FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND c.type = 'BLOB'`)
