@@ -234,6 +234,24 @@ func (s *site) close(c participation.Consultation) {
 	s.ok(err)
 }
 
+// freeze publishes the datasets of what is closed.
+func (s *site) freeze() {
+	s.t.Helper()
+	_, err := s.service.FreezeDue(s.t.Context(), s.config.Name)
+	s.ok(err)
+}
+
+// receipt is the newest one of the i-th account that voted for an option.
+func (s *site) receipt(i int, option string) participation.Receipt {
+	s.t.Helper()
+	all, err := s.service.Receipts(s.t.Context(), fmt.Sprintf("https://elders.example/users/%s%d", url.PathEscape(option), i))
+	s.ok(err)
+	if len(all) == 0 {
+		s.t.Fatalf("voter %d for %s has no receipt", i, option)
+	}
+	return all[0]
+}
+
 func (s *site) reply(c participation.Consultation, name, parent, html string) string {
 	s.t.Helper()
 	id := "https://elders.example/notes/" + name
