@@ -165,6 +165,7 @@ func (h *handler) dataset(c echo.Context) error {
 	if v.Check, err = h.checkView(c.Request().Context(), v.Page, con); err != nil {
 		return err
 	}
+	v.Check.Files = "#files"
 	return h.html(c, http.StatusOK, "dataset", v.Page, v)
 }
 

@@ -154,11 +154,11 @@ type logsView struct {
 
 type logView struct {
 	ID, URL, Title, Lang, State string
-	Origin, Address         string
-	Size                    int
-	At                      time.Time
-	Checkpoint              string
-	Published               []checkpointView
+	Origin, Address             string
+	Size                        int
+	At                          time.Time
+	Checkpoint                  string
+	Published                   []checkpointView
 }
 
 type checkpointView struct {

@@ -32,6 +32,8 @@ type site struct {
 	t       *testing.T
 	service *participation.Service
 	db      *store.DB
+	keys    *store.Keys
+	dir     string
 	doors   *doors
 	config  handlers.Config
 	mu      sync.Mutex
@@ -148,7 +150,7 @@ func newSite(t *testing.T, change ...func(*handlers.Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, db: db, doors: &doors{}, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	s := &site{t: t, db: db, keys: keys, dir: dir, doors: &doors{}, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	s.service = participation.New(db, keys, urls.Site(), s.now)
 	s.config = handlers.Config{
 		Service: s.service, Doors: s.doors, URLs: urls, Site: pages, Log: log, Now: s.now,
@@ -212,16 +214,22 @@ func (s *site) draft(slug string, change ...func(*participation.Consultation)) p
 func (s *site) vote(c participation.Consultation, option string, n int) {
 	s.t.Helper()
 	for i := range n {
-		actor := fmt.Sprintf("https://elders.example/users/%s%d", url.PathEscape(option), i)
-		_, err := s.service.CastVote(s.t.Context(), participation.Vote{
-			Consultation: c.ID, Actor: actor, Host: "elders.example", Inbox: "https://elders.example/inbox",
-			Marks:      []participation.Mark{{Object: actor + "/stem/" + c.Slug, Name: option}},
-			ReceivedAt: s.now(),
-		})
-		s.ok(err)
+		s.cast(c, fmt.Sprintf("%s%d", option, i), option)
 	}
 	s.advance(5 * time.Second)
 	_, err := s.service.CountDue(s.t.Context())
+	s.ok(err)
+}
+
+// cast lets an account choose an option, or one more.
+func (s *site) cast(c participation.Consultation, name, option string) {
+	s.t.Helper()
+	actor := "https://elders.example/users/" + url.PathEscape(name)
+	_, err := s.service.CastVote(s.t.Context(), participation.Vote{
+		Consultation: c.ID, Actor: actor, Host: "elders.example", Inbox: "https://elders.example/inbox",
+		Marks:      []participation.Mark{{Object: actor + "/stem/" + c.Slug + "/" + url.PathEscape(option), Name: option}},
+		ReceivedAt: s.now(),
+	})
 	s.ok(err)
 }
 
@@ -241,13 +249,13 @@ func (s *site) freeze() {
 	s.ok(err)
 }
 
-// receipt is the newest one of the i-th account that voted for an option.
-func (s *site) receipt(i int, option string) participation.Receipt {
+// receipt is the newest one of an account.
+func (s *site) receipt(name string) participation.Receipt {
 	s.t.Helper()
-	all, err := s.service.Receipts(s.t.Context(), fmt.Sprintf("https://elders.example/users/%s%d", url.PathEscape(option), i))
+	all, err := s.service.Receipts(s.t.Context(), "https://elders.example/users/"+url.PathEscape(name))
 	s.ok(err)
 	if len(all) == 0 {
-		s.t.Fatalf("voter %d for %s has no receipt", i, option)
+		s.t.Fatalf("%s has no receipt", name)
 	}
 	return all[0]
 }

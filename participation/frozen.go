@@ -135,19 +135,19 @@ func (s *Service) FindBallot(ctx context.Context, c Consultation, code string) (
 		}
 		text = append(text, content...)
 	}
-	for line := range bytes.Lines(text) {
-		if rest, ok := bytes.CutPrefix(line, []byte(code+",")); ok && bytes.HasSuffix(line, []byte("\n")) {
-			b.Line = strings.TrimSuffix(string(line), "\n")
-			options, _, _ := strings.Cut(string(rest), ",")
-			for _, number := range strings.Fields(options) {
-				n, err := strconv.Atoi(number)
-				if err != nil || n < 1 || n > len(c.Options) {
-					return b, fmt.Errorf("find a ballot of %s: option %q of the line of a code does not exist", c.Slug, number)
-				}
-				b.Options = append(b.Options, n-1)
-			}
-			return b, nil
-		}
+	_, text, found := bytes.Cut(text, []byte("\n"+code+","))
+	rest, _, whole := bytes.Cut(text, []byte("\n"))
+	if !found || !whole {
+		return b, fmt.Errorf("find a ballot of %s: %w", c.Slug, ErrNotFound)
 	}
-	return b, fmt.Errorf("find a ballot of %s: %w", c.Slug, ErrNotFound)
+	b.Line = code + "," + string(rest)
+	options, _, _ := strings.Cut(string(rest), ",")
+	for _, number := range strings.Fields(options) {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 || n > len(c.Options) {
+			return b, fmt.Errorf("find a ballot of %s: option %q of the line of a code does not exist", c.Slug, number)
+		}
+		b.Options = append(b.Options, n-1)
+	}
+	return b, nil
 }
