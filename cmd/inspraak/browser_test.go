@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -147,6 +148,16 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 	ahead.Store(int64(10*time.Minute + 20*time.Second)) // within a minute's grace of one; no job runs that would count the other
 	posts, err := n.Service.Posts(t.Context(), closed.ID)
 	must(err)
+	post := func(kind participation.PostKind) string {
+		i := slices.IndexFunc(posts, func(p participation.Post) bool { return p.Kind == kind })
+		return "/consultations/closed/posts/" + posts[i].ID
+	}
+	receipts, err := n.Service.Receipts(t.Context(), "https://social.example/users/voter3")
+	must(err)
+	code, receipt := map[string]string{}, map[string]string{}
+	for _, r := range receipts {
+		code[r.Consultation.Slug], receipt[r.Consultation.Slug] = r.Codes[0], "/consultations/"+r.Consultation.Slug+"/receipt/"+r.Token
+	}
 
 	page := func(name, path string, status int64, nl, en string) sitePage {
 		return sitePage{name, path, status, []string{nl}, []string{en}}
@@ -165,7 +176,17 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		at("closing", 200, "laatste stemmen komen binnen", "last votes coming in"),
 		at("counting", 200, "Gesloten, we tellen", "Closed, we are counting"),
 		page("busy-2", "/consultations/busy?page=2", 200, "Een bankje", "Een bankje"),
-		page("post", "/consultations/closed/posts/"+posts[0].ID, 200, "Bomen", "Bomen"),
+		page("post", post(participation.Closing), 200, "Bomen", "Bomen"),
+		page("checkpoint", post(participation.CheckpointPost), 200, "Controlepunt van het stemlogboek", "Checkpoint of the ballot log"),
+		page("logs", "/logs", 200, "Onze telsleutel", "Our log key"),
+		page("dataset", "/consultations/closed/dataset", 200, "De bestanden", "The files"),
+		page("soon", "/consultations/hidden/dataset", 404, "komen na de sluiting", "come after closing"),
+		page("ballots", "/consultations/closed/ballots", 200, "Vul uw code in", "Enter your code"),
+		page("ballots-found", "/consultations/closed/ballots?code="+code["closed"], 200, "Deze code koos:", "This code chose:"),
+		page("ballots-unknown", "/consultations/closed/ballots?code=AAAA-AAAA-AAAA-AAAA", 200, "staat niet in de lijst", "is not in the list"),
+		page("receipt", receipt["closed"], 200, code["closed"], code["closed"]),
+		page("receipt-waits", receipt["hidden"], 200, "zodra er genoeg stemmen", "as soon as enough votes"),
+		page("receipt-none", "/consultations/hidden/receipt/x", 404, "Wij vinden deze stem niet", "We cannot find this vote"),
 		page("channel", "/@"+n.channel, 200, n.urls.Handle(n.channel), n.urls.Handle(n.channel)),
 		page("tag", "/tags/wijk", 200, "#wijk", "#wijk"),
 		page("about", "/about", 200, "verzonnen", "made-up"),
