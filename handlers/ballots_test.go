@@ -2,7 +2,6 @@ package handlers_test
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"net/url"
 	"strings"
@@ -30,8 +29,10 @@ func TestBallotsAreFound(t *testing.T) {
 	}
 	s.close(c)
 	s.freeze()
-	rows, err := csv.NewReader(s.get("/consultations/speeltuin/dataset/ballots.csv").Body).ReadAll()
-	s.ok(err)
+	var rows [][]string
+	for line := range strings.Lines(s.get("/consultations/speeltuin/dataset/ballots.csv").Body.String()) {
+		rows = append(rows, strings.Split(strings.TrimSpace(line), ","))
+	}
 	if len(rows) != 13 {
 		t.Fatalf("%d lines", len(rows))
 	}

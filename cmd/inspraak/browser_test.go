@@ -152,11 +152,20 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		i := slices.IndexFunc(posts, func(p participation.Post) bool { return p.Kind == kind })
 		return "/consultations/closed/posts/" + posts[i].ID
 	}
-	receipts, err := n.Service.Receipts(t.Context(), "https://social.example/users/voter3")
-	must(err)
-	code, receipt := map[string]string{}, map[string]string{}
-	for _, r := range receipts {
-		code[r.Consultation.Slug], receipt[r.Consultation.Slug] = r.Codes[0], "/consultations/"+r.Consultation.Slug+"/receipt/"+r.Token
+	// The batches are drawn at random, and leave one voter of each question behind.
+	var code, receipt, waiting string
+	for voter := range 10 {
+		receipts, err := n.Service.Receipts(t.Context(), fmt.Sprintf("https://social.example/users/voter%d", voter))
+		must(err)
+		for _, r := range receipts {
+			at := "/consultations/" + r.Consultation.Slug + "/receipt/" + r.Token
+			switch {
+			case r.Consultation.ID == closed.ID:
+				code, receipt = r.Codes[0], at
+			case r.Consultation.Phase == participation.Open && r.Entries[0] < 0:
+				waiting = at
+			}
+		}
 	}
 
 	page := func(name, path string, status int64, nl, en string) sitePage {
@@ -169,7 +178,7 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		{"list", "/", 200, []string{"Nu open", "withdrawn?", "closed?", "scheduled?"}, []string{"Open now", "withdrawn?", "closed?", "scheduled?"}},
 		at("scheduled", 200, "Nog niet open", "Not open yet", "Bomen"),
 		at("hidden", 200, "geheim tot de sluiting", "secret until closing", "Bomen", "in de bibliotheek"),
-		at("live", 200, "11 mensen hebben gestemd", "11 people voted", "Speelplek", "27%"),
+		at("live", 200, "1 stem daarvan is nog niet verdeeld", "1 vote of these is not yet divided", "Speelplek", "11 "),
 		at("closed", 200, "Uitslag", "Result", "De raad besluit eerder", "42%"),
 		at("withdrawn", 410, "Deze vraag is ingetrokken", "This question was withdrawn", "Het plein is verkocht."),
 		at("question", 200, "Verborgen door de gemeente", "Hidden by the municipality", "Helemaal eens", "Dat nemen we mee", "Scheldwoorden", "@ana@"),
@@ -182,10 +191,10 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		page("dataset", "/consultations/closed/dataset", 200, "De bestanden", "The files"),
 		page("soon", "/consultations/hidden/dataset", 404, "komen na de sluiting", "come after closing"),
 		page("ballots", "/consultations/closed/ballots", 200, "Vul uw code in", "Enter your code"),
-		page("ballots-found", "/consultations/closed/ballots?code="+code["closed"], 200, "Deze code koos:", "This code chose:"),
+		page("ballots-found", "/consultations/closed/ballots?code="+code, 200, "Deze code koos:", "This code chose:"),
 		page("ballots-unknown", "/consultations/closed/ballots?code=AAAA-AAAA-AAAA-AAAA", 200, "staat niet in de lijst", "is not in the list"),
-		page("receipt", receipt["closed"], 200, code["closed"], code["closed"]),
-		page("receipt-waits", receipt["hidden"], 200, "zodra er genoeg stemmen", "as soon as enough votes"),
+		page("receipt", receipt, 200, code, code),
+		page("receipt-waits", waiting, 200, "zodra er genoeg stemmen", "as soon as enough votes"),
 		page("receipt-none", "/consultations/hidden/receipt/x", 404, "Wij vinden deze stem niet", "We cannot find this vote"),
 		page("channel", "/@"+n.channel, 200, n.urls.Handle(n.channel), n.urls.Handle(n.channel)),
 		page("tag", "/tags/wijk", 200, "#wijk", "#wijk"),
@@ -354,7 +363,7 @@ func (b *browser) axe(options string) {
 // which it is read, each with a visible focus.
 func (b *browser) tabsThrough() {
 	b.t.Helper()
-	const all = `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]`
+	const all = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]`
 	count := evaluate[int](b, all+`.length`)
 	for i := range count {
 		act(b, "press Tab", chromedp.KeyEvent(kb.Tab))
