@@ -35,7 +35,7 @@ type Config struct {
 	OtherWays map[string]string // how to take part without an account, safe HTML by language; optional
 	Contact   string            // e-mail address, web address or plain words; optional
 	DataWords map[string]string // what to send in a direct message to see one's own data, by language; optional
-	CodeWord  string            // what to send in a direct message for one's code; empty: "code"
+	CodeWords map[string]string // what to send there for one's code, by language
 
 	// TrustedProxies may name the visitor's address in X-Forwarded-For. From
 	// anybody else that header is ignored.
@@ -74,9 +74,6 @@ func New(c Config) http.Handler {
 	}
 	if c.InboxSlots == 0 {
 		c.InboxSlots = 256
-	}
-	if c.CodeWord == "" {
-		c.CodeWord = "code"
 	}
 	h := &handler{
 		Config: c, slots: make(chan struct{}, c.InboxSlots),

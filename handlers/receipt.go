@@ -62,8 +62,8 @@ type noReceiptView struct {
 
 func (h *handler) noReceipt(c echo.Context, con participation.Consultation, sealed bool) error {
 	v := noReceiptView{Page: h.page(c, ""), Sealed: sealed, Ended: con.Phase == participation.Closed, Title: con.Title, Lang: con.Language,
-		Handle: h.URLs.Handle(con.Channel), Word: h.CodeWord, Contact: h.Contact, ContactURL: contactURL(h.Contact)}
-	v.URL, v.Page.Hidden = v.Page.To("/consultations/"+con.Slug), true
+		Handle: h.URLs.Handle(con.Channel), Contact: h.Contact, ContactURL: contactURL(h.Contact)}
+	v.URL, v.Page.Hidden, v.Word = v.Page.To("/consultations/"+con.Slug), true, h.CodeWords[v.Page.Lang]
 	check, err := h.checkView(c.Request().Context(), v.Page, con)
 	if err != nil {
 		return err

@@ -152,6 +152,7 @@ func TestReceiptsThatAreNotThere(t *testing.T) {
 		}
 	}
 	says(t, s.page("/consultations/speeltuin/receipt/x", 404, "Accept-Language", "nl"), "main", []string{"@gemeente@inspraak.example", "woord: code"}, nil)
+	says(t, s.page("/consultations/speeltuin/receipt/x", 404, "Accept-Language", "en"), "main", []string{"word: my code"}, nil)
 
 	for _, phase := range []struct {
 		status int

@@ -157,6 +157,7 @@ func newSite(t *testing.T, change ...func(*handlers.Config)) *site {
 		Name: "Gemeente Voorbeeld", Contact: "inspraak@voorbeeld.example", MediaDir: filepath.Join(dir, "media"),
 		About:     map[string]string{"nl": "<p>Wij zijn Voorbeeld.</p>", "en": "<p>We are Voorbeeld.</p>"},
 		OtherWays: map[string]string{"nl": "<p>Bel 14 0123.</p>"}, RequestsPerSecond: 1000,
+		CodeWords: map[string]string{"nl": "code", "en": "my code"},
 	}
 	if err := os.Mkdir(s.config.MediaDir, 0o700); err != nil {
 		t.Fatal(err)

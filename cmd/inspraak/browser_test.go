@@ -120,13 +120,17 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 	closing := put("closing", participation.SingleChoice, participation.AtClose, 0, 10*time.Minute, "Bomen", "Markthal")
 	counting := put("counting", participation.SingleChoice, participation.AtClose, 0, 2*time.Minute, "Bomen", "Markthal")
 
+	vote := func(c participation.Consultation, voter int) {
+		t.Helper()
+		actor := fmt.Sprintf("https://social.example/users/voter%d", voter)
+		_, err := n.Service.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: actor, Host: "social.example",
+			Inbox: actor + "/inbox", Marks: []participation.Mark{{Object: fmt.Sprintf("%s#%s", actor, c.ID), Name: c.Options[voter%7%len(c.Options)]}},
+			ReceivedAt: clock()})
+		must(err)
+	}
 	for i, c := range []participation.Consultation{hidden, live, closed, closing, counting} {
 		for voter := range 10 + i {
-			actor := fmt.Sprintf("https://social.example/users/voter%d", voter)
-			_, err := n.Service.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: actor, Host: "social.example",
-				Inbox: actor + "/inbox", Marks: []participation.Mark{{Object: fmt.Sprintf("%s#%s", actor, c.ID), Name: c.Options[voter%7%len(c.Options)]}},
-				ReceivedAt: clock()})
-			must(err)
+			vote(c, voter)
 		}
 	}
 	n.converse(open, 7)
@@ -152,21 +156,15 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		i := slices.IndexFunc(posts, func(p participation.Post) bool { return p.Kind == kind })
 		return "/consultations/closed/posts/" + posts[i].ID
 	}
-	// The batches are drawn at random, and leave one voter of each question behind.
-	var code, receipt, waiting string
-	for voter := range 10 {
-		receipts, err := n.Service.Receipts(t.Context(), fmt.Sprintf("https://social.example/users/voter%d", voter))
+	vote(hidden, 99) // waits for the log
+	receipt := func(voter int, slug string) (code, path string) {
+		all, err := n.Service.Receipts(t.Context(), fmt.Sprintf("https://social.example/users/voter%d", voter))
 		must(err)
-		for _, r := range receipts {
-			at := "/consultations/" + r.Consultation.Slug + "/receipt/" + r.Token
-			switch {
-			case r.Consultation.ID == closed.ID:
-				code, receipt = r.Codes[0], at
-			case r.Consultation.Phase == participation.Open && r.Entries[0] < 0:
-				waiting = at
-			}
-		}
+		i := slices.IndexFunc(all, func(r participation.Receipt) bool { return r.Consultation.Slug == slug })
+		return all[i].Codes[0], "/consultations/" + slug + "/receipt/" + all[i].Token
 	}
+	code, logged := receipt(3, "closed")
+	_, waiting := receipt(99, "hidden")
 
 	page := func(name, path string, status int64, nl, en string) sitePage {
 		return sitePage{name, path, status, []string{nl}, []string{en}}
@@ -178,7 +176,7 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		{"list", "/", 200, []string{"Nu open", "withdrawn?", "closed?", "scheduled?"}, []string{"Open now", "withdrawn?", "closed?", "scheduled?"}},
 		at("scheduled", 200, "Nog niet open", "Not open yet", "Bomen"),
 		at("hidden", 200, "geheim tot de sluiting", "secret until closing", "Bomen", "in de bibliotheek"),
-		at("live", 200, "1 stem daarvan is nog niet verdeeld", "1 vote of these is not yet divided", "Speelplek", "11 "),
+		at("live", 200, "11 mensen hebben gestemd", "11 people voted", "Speelplek", "27%"),
 		at("closed", 200, "Uitslag", "Result", "De raad besluit eerder", "42%"),
 		at("withdrawn", 410, "Deze vraag is ingetrokken", "This question was withdrawn", "Het plein is verkocht."),
 		at("question", 200, "Verborgen door de gemeente", "Hidden by the municipality", "Helemaal eens", "Dat nemen we mee", "Scheldwoorden", "@ana@"),
@@ -193,7 +191,7 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		page("ballots", "/consultations/closed/ballots", 200, "Vul uw code in", "Enter your code"),
 		page("ballots-found", "/consultations/closed/ballots?code="+code, 200, "Deze code koos:", "This code chose:"),
 		page("ballots-unknown", "/consultations/closed/ballots?code=AAAA-AAAA-AAAA-AAAA", 200, "staat niet in de lijst", "is not in the list"),
-		page("receipt", receipt, 200, code, code),
+		page("receipt", logged, 200, code, code),
 		page("receipt-waits", waiting, 200, "zodra er genoeg stemmen", "as soon as enough votes"),
 		page("receipt-none", "/consultations/hidden/receipt/x", 404, "Wij vinden deze stem niet", "We cannot find this vote"),
 		page("channel", "/@"+n.channel, 200, n.urls.Handle(n.channel), n.urls.Handle(n.channel)),
