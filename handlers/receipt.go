@@ -15,7 +15,8 @@ type receiptView struct {
 	Page                page
 	URL, Title, Lang    string
 	Codes               []receiptCode
-	Several, Waits      bool
+	Several             bool
+	Logged, Waits       bool // some code stands in the log; some does not yet
 	Ended               bool
 	Listed, Withheld    bool // the list of ballots is there; there will be none
 	Logs                string
@@ -101,6 +102,7 @@ func (h *handler) receipt(c echo.Context) error {
 	for i, code := range r.Codes {
 		view := receiptCode{Code: code, Logged: r.Entries[i] >= 0, Entry: int(r.Entries[i])}
 		if view.Logged {
+			v.Logged = true
 			view.Proof = fmt.Sprintf("/consultations/%s/receipt/%s/proof/%d", con.Slug, r.Token, i+1)
 		} else {
 			v.Waits = true
