@@ -60,6 +60,7 @@ type consultationView struct {
 	Thread                 []*threadItem
 	Hidden                 int
 	Previous, Next         string
+	Check                  checkView
 }
 
 type row struct {
@@ -122,6 +123,11 @@ func (h *handler) consultation(c echo.Context) error {
 	v.OtherWays, v.OtherWaysLang = h.inLanguage(v.Page, h.OtherWays)
 	h.addTerms(&v, con)
 	v.addNumbers(h, con, r)
+	if v.Votable && !v.Scheduled {
+		if v.Check, err = h.checkView(ctx, v.Page, con); err != nil {
+			return err
+		}
+	}
 	if err := h.addIncidents(ctx, &v, con); err != nil {
 		return err
 	}

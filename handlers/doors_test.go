@@ -29,7 +29,13 @@ func TestEveryRoute(t *testing.T) {
 	post, err := s.service.Announce(t.Context(), c.ID, participation.Notice, "Er is een bijeenkomst.")
 	s.ok(err)
 	s.ok(os.WriteFile(filepath.Join(s.config.MediaDir, "foto.png"), []byte("\x89PNG"), 0o600))
-	fill := strings.NewReplacer("/posts/:id", "/posts/"+post.ID, ":name", "gemeente", ":slug", "speeltuin", ":id", c.ID, ":tag", "Speeltuin",
+	dicht := s.publish("dicht")
+	s.vote(dicht, "Ja", 3)
+	s.close(dicht)
+	s.freeze()
+	fill := strings.NewReplacer(":slug/ballots", "dicht/ballots", ":slug/dataset/:name", "dicht/dataset/ballots.csv", ":slug/dataset", "dicht/dataset",
+		":slug/receipt/:token", "dicht/receipt/"+s.receipt("Ja0").Token, ":number", "1", "/tile/entries/*", "/tile/entries/000.p/1", "/tile/*", "/tile/0/000.p/1",
+		"/posts/:id", "/posts/"+post.ID, ":name", "gemeente", ":slug", "speeltuin", ":id", c.ID, ":tag", "Speeltuin",
 		":version", "2.1", "/media/:file", "/media/foto.png", "/static/:file", s.config.Site.AssetPath("style.css"), "*", "replies")
 	status := map[string]int{"/my-data/:token": 404, "/favicon.ico": 302, "/.well-known/webfinger": 400}
 	seen := 0

@@ -35,6 +35,7 @@ type Config struct {
 	OtherWays map[string]string // how to take part without an account, safe HTML by language; optional
 	Contact   string            // e-mail address, web address or plain words; optional
 	DataWords map[string]string // what to send in a direct message to see one's own data, by language; optional
+	CodeWords map[string]string // what to send there for one's code, by language
 
 	// TrustedProxies may name the visitor's address in X-Forwarded-For. From
 	// anybody else that header is ignored.
@@ -87,6 +88,10 @@ func New(c Config) http.Handler {
 	return e
 }
 
+// writeTimeout is how long an answer may take, or what is left of it where it is
+// written in many steps.
+const writeTimeout = 30 * time.Second
+
 // Server is an HTTP server for the site whose timeouts cut slow clients: a
 // request must be in within 10 s, its headers within 5 s.
 func Server(h http.Handler) *http.Server {
@@ -94,7 +99,7 @@ func Server(h http.Handler) *http.Server {
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 	}

@@ -10,9 +10,9 @@ import (
 const (
 	ClassInbox    = "inbox"    // other servers that bring something
 	ClassDocument = "document" // other servers that fetch something
-	ClassFeed     = "feed"     // programs: feeds and figures
+	ClassFeed     = "feed"     // programs: feeds, figures, ballot logs
 	ClassPage     = "page"     // people
-	ClassFile     = "file"     // style sheets, images
+	ClassFile     = "file"     // style sheets, images, datasets
 	ClassNone     = "none"     // no address of ours
 )
 
@@ -30,16 +30,17 @@ func routeClass(c echo.Context) string {
 	case path == "/actor", strings.HasPrefix(path, "/a/"), strings.HasPrefix(path, "/o/"),
 		strings.HasPrefix(path, "/.well-known/"), strings.HasPrefix(path, "/nodeinfo/"):
 		return ClassDocument
-	case strings.HasSuffix(path, ".atom"), strings.HasSuffix(path, ".json"):
+	case strings.HasSuffix(path, ".atom"), strings.HasSuffix(path, ".json"), strings.HasPrefix(path, "/log/"):
 		return ClassFeed
-	case strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt":
+	case strings.HasSuffix(path, "/dataset.zip"), strings.HasSuffix(path, "/dataset/:name"),
+		strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt":
 		return ClassFile
 	case strings.HasPrefix(path, "/@"), strings.HasPrefix(path, "/consultations/"):
 		if strings.HasPrefix(c.Response().Header().Get(echo.HeaderContentType), activityJSON) {
 			return ClassDocument
 		}
 		return ClassPage
-	case path == "/", path == "/about", path == "/tags/:tag", path == "/my-data/:token":
+	case path == "/", path == "/about", path == "/logs", path == "/tags/:tag", path == "/my-data/:token":
 		return ClassPage
 	}
 	return ClassNone

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 )
 
 // routes is the map of the site: every address that the node answers.
@@ -31,16 +32,28 @@ func (h *handler) routes(e *echo.Echo) {
 	// For people; a server that asks for ActivityStreams gets the document.
 	get("/", h.list, h.limitPages)
 	get("/about", h.about, h.limitPages)
+	get("/logs", h.logs, h.limitPages)
 	get("/tags/:tag", h.tag, h.limitPages)
 	get("/@:name", h.either(h.channel), h.limitPages)
 	get("/consultations/:slug", h.either(h.consultation), h.limitPages)
 	get("/consultations/:slug/posts/:id", h.either(h.post), h.limitPages)
+	get("/consultations/:slug/ballots", h.ballots, h.limitPages)
+	get("/consultations/:slug/dataset", h.dataset, h.limitPages)
 
 	// For one person, who was sent the address.
+	get("/consultations/:slug/receipt/:token", h.receipt, h.limitPages)
+	get("/consultations/:slug/receipt/:token/proof", h.proof, h.limitPages)
+	get("/consultations/:slug/receipt/:token/proof/:number", h.proof, h.limitPages)
 	get("/my-data/:token", h.myData, h.limitPages)
 	e.POST("/my-data/:token", h.erase, h.limitPages)
 
-	// For programs.
+	// For programs, and whoever checks a count.
+	get("/log/:id/checkpoint", h.checkpoint, h.limitPages)
+	get("/log/:id/key", h.logKey, h.limitPages)
+	get("/log/:id/tile/entries/*", h.logEntries, h.limitPages, middleware.Gzip())
+	get("/log/:id/tile/*", h.tile, h.limitPages)
+	get("/consultations/:slug/dataset.zip", h.datasetZip, h.limitPages)
+	get("/consultations/:slug/dataset/:name", h.datasetFile, h.limitPages)
 	get("/consultations/:slug/result.json", h.result, h.limitPages)
 	get("/@:name/feed.atom", h.feed, h.limitPages)
 

@@ -32,6 +32,8 @@ type site struct {
 	t       *testing.T
 	service *participation.Service
 	db      *store.DB
+	keys    *store.Keys
+	dir     string
 	doors   *doors
 	config  handlers.Config
 	mu      sync.Mutex
@@ -148,13 +150,14 @@ func newSite(t *testing.T, change ...func(*handlers.Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, db: db, doors: &doors{}, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	s := &site{t: t, db: db, keys: keys, dir: dir, doors: &doors{}, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	s.service = participation.New(db, keys, urls.Site(), s.now)
 	s.config = handlers.Config{
 		Service: s.service, Doors: s.doors, URLs: urls, Site: pages, Log: log, Now: s.now,
 		Name: "Gemeente Voorbeeld", Contact: "inspraak@voorbeeld.example", MediaDir: filepath.Join(dir, "media"),
 		About:     map[string]string{"nl": "<p>Wij zijn Voorbeeld.</p>", "en": "<p>We are Voorbeeld.</p>"},
 		OtherWays: map[string]string{"nl": "<p>Bel 14 0123.</p>"}, RequestsPerSecond: 1000,
+		CodeWords: map[string]string{"nl": "code", "en": "my code"},
 	}
 	if err := os.Mkdir(s.config.MediaDir, 0o700); err != nil {
 		t.Fatal(err)
@@ -212,16 +215,22 @@ func (s *site) draft(slug string, change ...func(*participation.Consultation)) p
 func (s *site) vote(c participation.Consultation, option string, n int) {
 	s.t.Helper()
 	for i := range n {
-		actor := fmt.Sprintf("https://elders.example/users/%s%d", url.PathEscape(option), i)
-		_, err := s.service.CastVote(s.t.Context(), participation.Vote{
-			Consultation: c.ID, Actor: actor, Host: "elders.example", Inbox: "https://elders.example/inbox",
-			Marks:      []participation.Mark{{Object: actor + "/stem/" + c.Slug, Name: option}},
-			ReceivedAt: s.now(),
-		})
-		s.ok(err)
+		s.cast(c, fmt.Sprintf("%s%d", option, i), option)
 	}
 	s.advance(5 * time.Second)
 	_, err := s.service.CountDue(s.t.Context())
+	s.ok(err)
+}
+
+// cast lets an account choose an option, or one more.
+func (s *site) cast(c participation.Consultation, name, option string) {
+	s.t.Helper()
+	actor := "https://elders.example/users/" + url.PathEscape(name)
+	_, err := s.service.CastVote(s.t.Context(), participation.Vote{
+		Consultation: c.ID, Actor: actor, Host: "elders.example", Inbox: "https://elders.example/inbox",
+		Marks:      []participation.Mark{{Object: actor + "/stem/" + c.Slug + "/" + url.PathEscape(option), Name: option}},
+		ReceivedAt: s.now(),
+	})
 	s.ok(err)
 }
 
@@ -232,6 +241,24 @@ func (s *site) close(c participation.Consultation) {
 	}
 	_, err := s.service.Close(s.t.Context(), c.ID, "", 0)
 	s.ok(err)
+}
+
+// freeze publishes the datasets of what is closed.
+func (s *site) freeze() {
+	s.t.Helper()
+	_, err := s.service.FreezeDue(s.t.Context(), s.config.Name)
+	s.ok(err)
+}
+
+// receipt is the newest one of an account.
+func (s *site) receipt(name string) participation.Receipt {
+	s.t.Helper()
+	all, err := s.service.Receipts(s.t.Context(), "https://elders.example/users/"+url.PathEscape(name))
+	s.ok(err)
+	if len(all) == 0 {
+		s.t.Fatalf("%s has no receipt", name)
+	}
+	return all[0]
 }
 
 func (s *site) reply(c participation.Consultation, name, parent, html string) string {

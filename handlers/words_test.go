@@ -193,10 +193,10 @@ func TestAboutAnswersWhatPeopleAsk(t *testing.T) {
 	for lang, want := range map[string][]string{
 		"nl": {"Deze site is van Gemeente Voorbeeld", "inspraak@voorbeeld.example", "Wij zijn Voorbeeld.", "verzegelde stembiljetten",
 			"Uw eigen server kent uw stem wel", "geen cookies", "De eerste stem telt.", "Het moment waarop onze server de stem ontvangt",
-			"Eén account is niet altijd één mens."},
+			"Eén account is niet altijd één mens.", "Kunt u de telling vertrouwen?", "verzegeld in een openbaar logboek"},
 		"en": {"This site belongs to Gemeente Voorbeeld", "inspraak@voorbeeld.example", "We are Voorbeeld.", "sealed ballots",
 			"Your own server does know your vote", "no cookies", "The first vote counts", "when our server receives the vote",
-			"One account is not always one person."},
+			"One account is not always one person.", "Can you trust the count?", "sealed in a public log"},
 	} {
 		says(t, s.page("/about", 200, "Accept-Language", lang), "main", want, nil)
 	}
@@ -215,6 +215,7 @@ func TestPagesIntroduceThemselves(t *testing.T) {
 	for path, p := range map[string]struct{ title, description string }{
 		"/":                        {"Alle consultaties", "Hier leest u welke vragen"},
 		"/about":                   {"Over deze site", "Op deze site stelt Gemeente Voorbeeld"},
+		"/logs":                    {"Stemlogboeken", "Elke stem die telt"},
 		"/@gemeente":               {"Gemeente Voorbeeld", "Vragen van de gemeente."},
 		"/tags/speeltuin":          {"#speeltuin", "1 consultatie over dit onderwerp."},
 		"/consultations/speeltuin": {"Komt er een speeltuin?", "Wij denken aan het park: daar & nergens anders. Een lang verhaal."},

@@ -48,6 +48,11 @@ func (s *Service) LogKey(c Consultation) (verifier, fingerprint string) {
 	return s.keys.LogKey().Verifier(s.Origin(c)), s.keys.LogKey().Fingerprint()
 }
 
+// NodeKey is the part of that key that is the same in all logs of the node.
+func (s *Service) NodeKey() (key, fingerprint string) {
+	return s.keys.LogKey().Public(), s.keys.LogKey().Fingerprint()
+}
+
 // units are what the log says of a ballot: one ballot, one for each option, or
 // nothing if it chooses nothing.
 func (c Consultation) units(secret *Secret, b Ballot) []ballotlog.Ballot {

@@ -23,7 +23,12 @@ type DatasetFile struct {
 	Size int64
 }
 
-const manifestFile = "manifest.txt"
+// The files of a dataset that the program reads again itself.
+const (
+	manifestFile  = "manifest.txt"
+	ballotsFile   = "ballots.csv"
+	integrityFile = "integrity.json"
+)
 
 // Dataset lists the files of a consultation's dataset in the order of its zip,
 // or ErrNotFound as long as it is not whole.
@@ -40,16 +45,21 @@ func (s *Service) Dataset(ctx context.Context, c Consultation) ([]DatasetFile, e
 	return files, nil
 }
 
-// WriteDatasetFile writes one file of a dataset as it was published.
+// WriteDatasetFile writes one file of a dataset as it was published, or is
+// ErrNotFound.
 func (s *Service) WriteDatasetFile(ctx context.Context, c Consultation, name string, w io.Writer) error {
-	err := s.DatasetParts(ctx, c.Number, name, func(part []byte) error {
-		_, err := w.Write(part)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("dataset of %s: %s: %w", c.Slug, name, err)
+	for part := 0; ; part++ {
+		content, err := s.DatasetPart(ctx, c.Number, name, part)
+		if part > 0 && errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			_, err = w.Write(content)
+		}
+		if err != nil {
+			return fmt.Errorf("dataset of %s: %s: %w", c.Slug, name, err)
+		}
 	}
-	return nil
 }
 
 // WriteDatasetZip writes all files of a dataset as one zip.

@@ -79,8 +79,9 @@ type Reader interface {
 	// DatasetFiles lists what is kept of a consultation's dataset, by name; it is
 	// whole once the manifest is among them.
 	DatasetFiles(ctx context.Context, number int64) ([]DatasetFile, error)
-	// DatasetParts calls fn for each part of a file, in order, until fn fails.
-	DatasetParts(ctx context.Context, number int64, name string, fn func(part []byte) error) error
+	// DatasetPart returns a part of a file, numbered from 0. Nothing is held open
+	// between two parts, however slow the one is who reads them.
+	DatasetPart(ctx context.Context, number int64, name string, part int) ([]byte, error)
 
 	// Acquaintances calls fn for every account that had followed a channel or
 	// replied before a moment, once for each of the two.

@@ -15,7 +15,7 @@ type logStatements struct {
 	entry                *sql.Stmt
 	entries, checkpoints *sql.Stmt
 	awaiting             *sql.Stmt
-	files, parts         *sql.Stmt
+	files, part          *sql.Stmt
 
 	await, awaited, written           *sql.Stmt
 	taken, take                       *sql.Stmt
@@ -34,7 +34,7 @@ func prepareLogs(p *preparer) logStatements {
 		checkpoints: p.read(`SELECT size, at, note FROM checkpoint WHERE consultation = ? ORDER BY size`),
 		awaiting:    p.read(`SELECT voter, logged FROM log_waiting WHERE consultation = ? ORDER BY voter`),
 		files:       p.read(`SELECT name, sum(length(content)) FROM dataset WHERE consultation = ? GROUP BY name ORDER BY name`),
-		parts:       p.read(`SELECT content FROM dataset WHERE consultation = ? AND name = ? ORDER BY part`),
+		part:        p.read(`SELECT content FROM dataset WHERE consultation = ? AND name = ? AND part = ?`),
 
 		savePart: p.write(`INSERT INTO dataset (consultation, name, part, content) VALUES (?, ?, ?, ?)`),
 		drop:     p.write(`DELETE FROM dataset WHERE consultation = ?`),
@@ -219,15 +219,10 @@ func (d *DB) DatasetFiles(ctx context.Context, number int64) ([]participation.Da
 	}, number)
 }
 
-// DatasetParts implements participation.Reader.
-func (d *DB) DatasetParts(ctx context.Context, number int64, name string, fn func([]byte) error) error {
-	var content sql.RawBytes
-	return each(ctx, d.logs.parts, func(row scanner) error {
-		if err := row(&content); err != nil {
-			return fmt.Errorf("read dataset: %w", err)
-		}
-		return fn(content)
-	}, number, name)
+// DatasetPart implements participation.Reader.
+func (d *DB) DatasetPart(ctx context.Context, number int64, name string, part int) ([]byte, error) {
+	content, err := column[[]byte](one(ctx, d.logs.part, number, name, part))
+	return content, named(err, "dataset file", name)
 }
 
 // SaveDatasetPart implements participation.Tx.

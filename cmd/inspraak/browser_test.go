@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -119,13 +120,17 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 	closing := put("closing", participation.SingleChoice, participation.AtClose, 0, 10*time.Minute, "Bomen", "Markthal")
 	counting := put("counting", participation.SingleChoice, participation.AtClose, 0, 2*time.Minute, "Bomen", "Markthal")
 
+	vote := func(c participation.Consultation, voter int) {
+		t.Helper()
+		actor := fmt.Sprintf("https://social.example/users/voter%d", voter)
+		_, err := n.Service.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: actor, Host: "social.example",
+			Inbox: actor + "/inbox", Marks: []participation.Mark{{Object: fmt.Sprintf("%s#%s", actor, c.ID), Name: c.Options[voter%7%len(c.Options)]}},
+			ReceivedAt: clock()})
+		must(err)
+	}
 	for i, c := range []participation.Consultation{hidden, live, closed, closing, counting} {
 		for voter := range 10 + i {
-			actor := fmt.Sprintf("https://social.example/users/voter%d", voter)
-			_, err := n.Service.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: actor, Host: "social.example",
-				Inbox: actor + "/inbox", Marks: []participation.Mark{{Object: fmt.Sprintf("%s#%s", actor, c.ID), Name: c.Options[voter%7%len(c.Options)]}},
-				ReceivedAt: clock()})
-			must(err)
+			vote(c, voter)
 		}
 	}
 	n.converse(open, 7)
@@ -147,6 +152,19 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 	ahead.Store(int64(10*time.Minute + 20*time.Second)) // within a minute's grace of one; no job runs that would count the other
 	posts, err := n.Service.Posts(t.Context(), closed.ID)
 	must(err)
+	post := func(kind participation.PostKind) string {
+		i := slices.IndexFunc(posts, func(p participation.Post) bool { return p.Kind == kind })
+		return "/consultations/closed/posts/" + posts[i].ID
+	}
+	vote(hidden, 99) // waits for the log
+	receipt := func(voter int, slug string) (code, path string) {
+		all, err := n.Service.Receipts(t.Context(), fmt.Sprintf("https://social.example/users/voter%d", voter))
+		must(err)
+		i := slices.IndexFunc(all, func(r participation.Receipt) bool { return r.Consultation.Slug == slug })
+		return all[i].Codes[0], "/consultations/" + slug + "/receipt/" + all[i].Token
+	}
+	code, logged := receipt(3, "closed")
+	_, waiting := receipt(99, "hidden")
 
 	page := func(name, path string, status int64, nl, en string) sitePage {
 		return sitePage{name, path, status, []string{nl}, []string{en}}
@@ -165,7 +183,17 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		at("closing", 200, "laatste stemmen komen binnen", "last votes coming in"),
 		at("counting", 200, "Gesloten, we tellen", "Closed, we are counting"),
 		page("busy-2", "/consultations/busy?page=2", 200, "Een bankje", "Een bankje"),
-		page("post", "/consultations/closed/posts/"+posts[0].ID, 200, "Bomen", "Bomen"),
+		page("post", post(participation.Closing), 200, "Bomen", "Bomen"),
+		page("checkpoint", post(participation.CheckpointPost), 200, "Controlepunt van het stemlogboek", "Checkpoint of the ballot log"),
+		page("logs", "/logs", 200, "Onze telsleutel", "Our log key"),
+		page("dataset", "/consultations/closed/dataset", 200, "De bestanden", "The files"),
+		page("soon", "/consultations/hidden/dataset", 404, "komen na de sluiting", "come after closing"),
+		page("ballots", "/consultations/closed/ballots", 200, "Vul uw code in", "Enter your code"),
+		page("ballots-found", "/consultations/closed/ballots?code="+code, 200, "Deze code koos:", "This code chose:"),
+		page("ballots-unknown", "/consultations/closed/ballots?code=AAAA-AAAA-AAAA-AAAA", 200, "staat niet in de lijst", "is not in the list"),
+		page("receipt", logged, 200, code, code),
+		page("receipt-waits", waiting, 200, "zodra er genoeg stemmen", "as soon as enough votes"),
+		page("receipt-none", "/consultations/hidden/receipt/x", 404, "Wij vinden deze stem niet", "We cannot find this vote"),
 		page("channel", "/@"+n.channel, 200, n.urls.Handle(n.channel), n.urls.Handle(n.channel)),
 		page("tag", "/tags/wijk", 200, "#wijk", "#wijk"),
 		page("about", "/about", 200, "verzonnen", "made-up"),
@@ -333,7 +361,7 @@ func (b *browser) axe(options string) {
 // which it is read, each with a visible focus.
 func (b *browser) tabsThrough() {
 	b.t.Helper()
-	const all = `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]`
+	const all = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]`
 	count := evaluate[int](b, all+`.length`)
 	for i := range count {
 		act(b, "press Tab", chromedp.KeyEvent(kb.Tab))

@@ -102,7 +102,8 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 	n.Handler = handlers.New(handlers.Config{
 		Service: n.Service, Doors: n.Federation, URLs: c.URLs, Site: site, Log: s.Log, Now: s.Now,
 		Name: c.Name, About: about, OtherWays: other, Contact: c.Contact,
-		DataWords:      dataWords(commands, site.Languages()),
+		DataWords:      commandWords(commands, participation.AskMyData, site.Languages()),
+		CodeWords:      commandWords(commands, participation.AskCode, site.Languages()),
 		TrustedProxies: c.TrustedProxies, MediaDir: c.Media, RequestsPerSecond: c.RequestsPerSec,
 		BeingChecked: n.recounts.isPending,
 		UnderReview:  n.underReview,
@@ -116,11 +117,11 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 	return n, nil
 }
 
-// dataWords is what to send to see one's own data, by language.
-func dataWords(c participation.Commands, languages []string) map[string]string {
+// commandWords is what to send for a command, by language.
+func commandWords(c participation.Commands, command participation.Command, languages []string) map[string]string {
 	words := map[string]string{}
 	for _, l := range languages {
-		words[l] = c.Example(participation.AskMyData, l)
+		words[l] = c.Example(command, l)
 	}
 	return words
 }
