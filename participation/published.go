@@ -159,9 +159,13 @@ func (s *Service) figures(ctx context.Context, c Consultation, p *publishedBallo
 	if err != nil {
 		return tally.Figures{}, err
 	}
+	until := c.Deadline()
+	if c.ClosedAt.Before(c.ClosesAt) { // an early close
+		until = c.ClosedAt
+	}
 	seed := sha256.Sum256([]byte(c.ID))
 	in := tally.Input{
-		Options: len(c.Options), Multiple: c.Kind == MultipleChoice, From: c.OpenedAt.Unix(), Until: c.Deadline().Unix(),
+		Options: len(c.Options), Multiple: c.Kind == MultipleChoice, From: c.OpenedAt.Unix(), Until: until.Unix(),
 		Ballots: p.ballots, Servers: p.servers, OwnPosts: []int64{c.OpenedAt.Unix()}, Seed: binary.BigEndian.Uint64(seed[:]),
 	}
 	for _, b := range p.ballots { // clocks step

@@ -122,7 +122,7 @@ func TestBothVerifiers(t *testing.T) {
 		k       int
 	}{
 		"single":     {participation.SingleChoice, []string{"Ja", "Nee", "Weet niet"}, 2},
-		"multiple":   {participation.MultipleChoice, []string{"Eén", "Twee", "Drie & vier"}, 2},
+		"multiple":   {participation.MultipleChoice, []string{"Eén", "Twee", "Drie en vier"}, 2},
 		"per option": {participation.MultipleChoice, []string{"A", "B", "C", "D", "E", "F"}, 2},
 		"withheld":   {participation.SingleChoice, []string{"Ja", "Nee"}, 50},
 	} {
