@@ -93,6 +93,9 @@ func (f *Federation) sealFor(ctx context.Context, m message) (consultation strin
 		} else if err != nil {
 			return "", nil, err
 		}
+		if c.Destroyed() {
+			continue // its key is gone, and it will only be told that it is late
+		}
 		secret, err := f.Secrets.Secret(c.ID)
 		return c.ID, secret, err
 	}

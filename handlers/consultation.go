@@ -34,6 +34,10 @@ type consultationView struct {
 	Until                                            time.Time // that time
 	Servers                                          []string
 
+	Announced, From time.Time // the destruction of the ballots, and when it can be; zero if it is not announced
+	Destroying      bool      // it has begun
+	Destroyed       time.Time // it is done; zero before
+
 	Rows                   []row
 	Counts                 bool   // rows have votes and shares
 	Leaders                []row  // chosen most, as far as the final count tells
@@ -100,6 +104,7 @@ func (h *handler) consultation(c echo.Context) error {
 		Address: h.URLs.Page(con.Slug), Handle: h.URLs.Handle(con.Channel),
 		JSON: "/consultations/" + con.Slug + "/result.json",
 	}
+	v.addDestruction(h, con)
 	v.Page.Feed = "/@" + con.Channel + "/feed.atom"
 	v.ChannelURL = v.Page.To("/@" + con.Channel)
 	for _, t := range con.Hashtags {
@@ -143,6 +148,17 @@ func (h *handler) addTerms(v *consultationView, c participation.Consultation) {
 	v.Ended = h.ended(c)
 	if v.ClosedEarly = c.Phase == participation.Closed && c.ClosedAt.Before(c.ClosesAt); v.ClosedEarly {
 		v.Closed = h.local(c.ClosedAt, c.Zone)
+	}
+}
+
+func (v *consultationView) addDestruction(h *handler, c participation.Consultation) {
+	switch {
+	case !c.DestroyedAt.IsZero():
+		v.Destroyed = h.local(c.DestroyedAt, c.Zone)
+	case c.Destroyed():
+		v.Destroying = true
+	case !c.AnnouncedAt.IsZero():
+		v.Announced, v.From = h.local(c.AnnouncedAt, c.Zone), h.local(c.DestroyableFrom(), c.Zone)
 	}
 }
 

@@ -26,7 +26,12 @@ type resultJSON struct {
 	AcceptsUntil *time.Time     `json:"acceptsUntil,omitempty"`
 	Incidents    []incidentJSON `json:"incidents,omitempty"`
 	// Doubt is under-review or being-checked; absent if the numbers stand.
-	Doubt       string                        `json:"doubt,omitempty"`
+	Doubt string `json:"doubt,omitempty"`
+	// DestructionAnnounced and Destroyed are when the destruction of the ballots
+	// was announced, and done.
+	DestructionAnnounced *time.Time `json:"destructionAnnouncedAt,omitempty"`
+	Destroyed            *time.Time `json:"destroyedAt,omitempty"`
+
 	RuleVersion string                        `json:"ruleVersion"`
 	BatchSize   int                           `json:"batchSize"`
 	Version     int                           `json:"version"`
@@ -46,6 +51,15 @@ type resultJSON struct {
 type optionJSON struct {
 	Name  string `json:"name"`
 	Votes *int   `json:"votes,omitempty"`
+}
+
+// moment is a time in UTC, nil for none.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
 }
 
 // result serves the newest snapshot, the same that page and feed show.
@@ -69,7 +83,8 @@ func (h *handler) result(c echo.Context) error {
 		return err
 	}
 	doubt := h.doubt(con)
-	if h.unchanged(c, fmt.Sprintf("%d-%s-%s-%d-%s", r.Version, con.Language, con.Phase, len(incidents), doubt)) {
+	if h.unchanged(c, fmt.Sprintf("%d-%s-%s-%d-%s-%d-%d", r.Version, con.Language, con.Phase, len(incidents), doubt,
+		con.AnnouncedAt.UnixMilli(), con.DestroyedAt.UnixMilli())) {
 		return c.NoContent(http.StatusNotModified)
 	}
 	j := resultJSON{
@@ -79,19 +94,14 @@ func (h *handler) result(c echo.Context) error {
 		Turnout: r.Turnout, Replies: r.Replies, Likes: r.Likes, Boosts: r.Boosts, NotCounted: r.Refused, Classes: r.Classes, Doubt: doubt,
 	}
 	if !con.ExtendedUntil.IsZero() {
-		at := con.Deadline().UTC()
-		j.AcceptsUntil = &at
+		j.AcceptsUntil = moment(con.Deadline())
 	}
 	for _, i := range incidents {
 		j.Incidents = append(j.Incidents, incidentJSON{i.Kind, i.Began.UTC(), i.Ended.UTC()})
 	}
-	if !con.ClosedAt.IsZero() {
-		at := con.ClosedAt.UTC()
-		j.ClosedAt = &at
-	}
+	j.ClosedAt, j.DestructionAnnounced, j.Destroyed = moment(con.ClosedAt), moment(con.AnnouncedAt), moment(con.DestroyedAt)
 	if r.Version > 0 {
-		at := r.At.UTC()
-		j.CountedAt = &at
+		j.CountedAt = moment(r.At)
 	}
 	counts, _, hidden := rows(con, r)
 	j.Hidden = hidden

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"inspraak/participation/ballotlog"
+	"inspraak/participation/dataset"
 )
 
 // auditLog holds a log against its signed heads, the ballots, the result and the
@@ -150,6 +151,9 @@ func (l *logAudit) question() error {
 // ballots takes from the live entries those of every ballot, as the log has it;
 // none may be missing and none left over.
 func (l *logAudit) ballots() error {
+	if l.c.Destroyed() {
+		return l.rows()
+	}
 	secret, err := l.s.keys.Secret(l.c.ID)
 	if err != nil {
 		return err
@@ -190,6 +194,32 @@ func (l *logAudit) ballots() error {
 		return misfitting("%d ballots that wait for the log are missing", len(logged))
 	}
 	if l.tally.Size > 0 {
+		return l.leftOver()
+	}
+	return nil
+}
+
+// rows is ballots for a consultation whose ballots are destroyed: it takes the
+// entries of the published rows, where there are some.
+func (l *logAudit) rows() error {
+	err := l.s.publishedRows(l.ctx, l.c, func(r dataset.Row) error {
+		entry := ballotlog.Ballot{Code: r.Code, Options: r.Options, Nonce: r.Nonce}.Entry(l.s.Origin(l.c))
+		m, err := ballotlog.MarkOf(entry)
+		if err != nil {
+			return err
+		}
+		if !l.tally.Take(m) {
+			return misfitting("the row %s of ballots.csv is not what the log says: no entry is of it", r.Code)
+		}
+		return nil
+	})
+	published := err == nil && l.tally.Close.Rows == ballotlog.Published
+	switch {
+	case errors.Is(err, ErrNotFound) && l.c.Phase == Withdrawn:
+		return nil
+	case err != nil:
+		return err
+	case published && l.tally.Size > 0:
 		return l.leftOver()
 	}
 	return nil

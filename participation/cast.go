@@ -43,6 +43,9 @@ func (s *Service) cast(tx Tx, c Consultation, v Vote) (Outcome, error) {
 	if !c.Kind.HasOptions() || len(v.Marks) == 0 {
 		return NotVotable, tx.Refuse(c.Number, NotVotable)
 	}
+	if c.Destroyed() {
+		return Late, tx.Refuse(c.Number, Late)
+	}
 	if s.UnderReview(c.ID) {
 		return "", ErrReview
 	}

@@ -124,6 +124,11 @@ type Consultation struct {
 	// ExtendedUntil is when votes stop counting after an outage; zero if none
 	// moved the deadline.
 	ExtendedUntil time.Time
+
+	AnnouncedAt  time.Time // when the destruction of its ballots was announced; zero: it is not
+	AnnouncedBy  string    // fingerprint of the key that announced it
+	DestroyingAt time.Time // when the destruction began, which nothing stops; zero before
+	DestroyedAt  time.Time // when key and ballots were gone; zero before
 }
 
 // Deadline is the last moment at which a received vote counts.

@@ -14,7 +14,7 @@ const aftermath = 14 * 24 * time.Hour
 
 // CountDue writes the logs that are due, and makes a new snapshot of every
 // consultation whose numbers have changed and whose interval since the last one
-// has passed.
+// has passed. One whose ballots are destroyed keeps the snapshot it has.
 func (s *Service) CountDue(ctx context.Context) (counted int, err error) {
 	if _, err := s.WriteLogs(ctx); err != nil {
 		return 0, err
@@ -24,7 +24,7 @@ func (s *Service) CountDue(ctx context.Context) (counted int, err error) {
 		return 0, fmt.Errorf("count: %w", err)
 	}
 	for _, c := range due {
-		if c.Phase == Closed && s.now().Sub(c.ClosedAt) > aftermath {
+		if c.Destroyed() || c.Phase == Closed && s.now().Sub(c.ClosedAt) > aftermath {
 			continue
 		}
 		last, err := s.Result(ctx, c.ID)

@@ -11,6 +11,8 @@ var (
 	ErrExists = errors.New("exists already")
 	// ErrPhase: the consultation's phase does not allow it.
 	ErrPhase = errors.New("not possible in this phase")
+	// ErrEarly: it will be possible later; the text says when.
+	ErrEarly = errors.New("not possible yet")
 	// ErrInvalid: the input breaks a rule; the text names each.
 	ErrInvalid = errors.New("invalid")
 	// ErrSealed: the consultation's key is missing, so nothing can be counted

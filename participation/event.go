@@ -17,6 +17,10 @@ const (
 	ConsultationWithdrawn EventType = "consultation-withdrawn"
 	ConsultationExtended  EventType = "consultation-extended" // after an outage; not told to other servers
 	RollbackAccepted      EventType = "rollback-accepted"     // nor this
+	DestructionAnnounced  EventType = "destruction-announced" // these four by which key; the log's posts tell of them
+	DestructionCancelled  EventType = "destruction-cancelled"
+	DestructionBegun      EventType = "destruction-begun"
+	ConsultationDestroyed EventType = "consultation-destroyed"
 	ReplyAdded            EventType = "reply-added"
 	ReplyEdited           EventType = "reply-edited"
 	ReplyDeleted          EventType = "reply-deleted"
@@ -36,6 +40,6 @@ type Event struct {
 	Type         EventType
 	Channel      string // "" if none
 	Consultation string // ID, "" if none
-	Subject      string // reply address, post ID, report address, block subject or ""
+	Subject      string // reply address, post ID, report address, block subject, fingerprint of a key or ""
 	Reason       string
 }

@@ -21,6 +21,7 @@ const maxInboxes = 20_000
 func (s *Service) VoterInboxes(ctx context.Context, c Consultation) ([]string, error) {
 	secret, err := s.keys.Secret(c.ID)
 	if errors.Is(err, ErrSealed) || !c.Kind.HasOptions() {
+		s.inboxes.forget(c.Number)
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("voters' inboxes: %w", err)
@@ -98,6 +99,13 @@ func (i *inboxes) merge(number int64, l *inboxList, read map[string]bool) {
 		return
 	}
 	l.whole = true
+}
+
+// forget forgets the list of one consultation.
+func (i *inboxes) forget(number int64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.lists, number)
 }
 
 // drop forgets all lists, since an inbox may have to go. Call it after the

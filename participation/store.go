@@ -15,6 +15,10 @@ type Store interface {
 	// anything but the transaction, and may run together with others in one
 	// commit, never interleaved with them.
 	Update(ctx context.Context, fn func(Tx) error) error
+	// Scrub leaves nothing in the files of the database of what was deleted from
+	// it. It waits a while for who reads or writes, and then fails, changing
+	// nothing; call it again.
+	Scrub(ctx context.Context) error
 }
 
 // Reader reads what is committed. Every method returns ErrNotFound (wrapped)
@@ -149,6 +153,12 @@ type Tx interface {
 	SaveDatasetPart(number int64, name string, part int, content []byte) error
 	DropDataset(number int64) error
 
+	// DestroyBallots deletes what links voters and ballots of a consultation, and
+	// when votes came: sealed or not, ballots or on their way. object is its
+	// address, by which deliveries to its voters are known. Deleting it twice is
+	// harmless.
+	DestroyBallots(number int64, object string, now time.Time) error
+
 	// Refuse adds one to the number of votes not counted for a reason.
 	Refuse(number int64, reason Outcome) error
 	Tallies(c Consultation) (Tallies, error)
@@ -193,6 +203,9 @@ type Keyring interface {
 	// Create makes and keeps a key for a new consultation; ErrExists if there
 	// is one, which is never replaced.
 	Create(consultation string) error
+	// Destroy removes a consultation's key for good, here and in every process
+	// that has read it. One that is not there is destroyed.
+	Destroy(consultation string) error
 	// LogKey signs the logs of all consultations.
 	LogKey() *ballotlog.Key
 	// Node is the node's own key: it recognises deleted objects and guards

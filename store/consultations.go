@@ -11,7 +11,8 @@ import (
 )
 
 const consultationColumns = `number, id, slug, channel, kind, language, title, body, html, options, hashtags, image, terms,
-	results, phase, zone, opens_at, closes_at, opened_at, closed_at, reason, extended`
+	results, phase, zone, opens_at, closes_at, opened_at, closed_at, reason, extended,
+	announced_at, announced_by, destroying_at, destroyed_at`
 
 const channelColumns = `name, title, summary, html, language, avatar, header, fields, created`
 
@@ -37,11 +38,13 @@ func prepareConsultations(p *preparer) consultationStatements {
 			AND (?3 = 0 OR (phase = 'scheduled' AND opens_at <= ?3) OR (phase = 'open' AND deadline <= ?3))
 			ORDER BY opens_at DESC, number DESC LIMIT ?4`),
 		insert: p.write(`INSERT INTO consultation (id, slug, channel, kind, language, title, body, html, options, hashtags,
-			image, terms, results, phase, zone, opens_at, closes_at, opened_at, closed_at, reason, extended, deadline)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+			image, terms, results, phase, zone, opens_at, closes_at, opened_at, closed_at, reason, extended,
+			announced_at, announced_by, destroying_at, destroyed_at, deadline)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
 		update: p.write(`UPDATE consultation SET (id, slug, channel, kind, language, title, body, html, options, hashtags,
-			image, terms, results, phase, zone, opens_at, closes_at, opened_at, closed_at, reason, extended, deadline)
-			= (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE number = ?`),
+			image, terms, results, phase, zone, opens_at, closes_at, opened_at, closed_at, reason, extended,
+			announced_at, announced_by, destroying_at, destroyed_at, deadline)
+			= (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE number = ?`),
 		phase:  p.write(`SELECT phase FROM consultation WHERE id = ?`),
 		delete: p.write(`DELETE FROM consultation WHERE id = ?`),
 		number: p.write(`SELECT number FROM consultation WHERE id = ?`),
@@ -59,7 +62,8 @@ func scanConsultation(row scanner) (c participation.Consultation, err error) {
 	err = row(&c.Number, &c.ID, &c.Slug, &c.Channel, &c.Kind, &c.Language, &c.Title, &c.Body, &c.HTML,
 		document{&c.Options}, document{&c.Hashtags}, document{&c.Image}, document{&c.Terms},
 		&c.Results, &c.Phase, &c.Zone, when{&c.OpensAt}, when{&c.ClosesAt}, when{&c.OpenedAt}, when{&c.ClosedAt},
-		&c.Reason, when{&c.ExtendedUntil})
+		&c.Reason, when{&c.ExtendedUntil},
+		when{&c.AnnouncedAt}, &c.AnnouncedBy, when{&c.DestroyingAt}, when{&c.DestroyedAt})
 	return c, err
 }
 
@@ -144,7 +148,8 @@ func (t *tx) SaveConsultation(c *participation.Consultation) error {
 	row := []any{c.ID, c.Slug, c.Channel, c.Kind, c.Language, c.Title, c.Body, c.HTML,
 		columns[0], columns[1], columns[2], columns[3],
 		c.Results, c.Phase, c.Zone, ms(c.OpensAt), ms(c.ClosesAt), ms(c.OpenedAt), ms(c.ClosedAt),
-		c.Reason, ms(c.ExtendedUntil), ms(c.Deadline())}
+		c.Reason, ms(c.ExtendedUntil),
+		ms(c.AnnouncedAt), c.AnnouncedBy, ms(c.DestroyingAt), ms(c.DestroyedAt), ms(c.Deadline())}
 	result, err := t.saveConsultation(c.Number, row)
 	switch {
 	case taken(err):

@@ -8,5 +8,5 @@
 // connections of its own and sees what is committed.
 //
 // The package applies no rules of the domain and opens no seal: ballots are
-// bytes to it. It never deletes a consultation key.
+// bytes to it.
 package store

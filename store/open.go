@@ -43,6 +43,7 @@ type DB struct {
 	writes []io.Closer // the writer's statements, which its connection does not close
 	remembered
 	path     string
+	name     string // URI of path
 	counters writerCounters
 
 	mu     sync.RWMutex // guards closed and, with it, sending on jobs
@@ -71,8 +72,8 @@ func Open(ctx context.Context, path string, log *slog.Logger) (_ *DB, err error)
 	if err := protect(path); err != nil {
 		return nil, err
 	}
-	name := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
-	if d.pool, err = sql.Open("sqlite", name+writerSettings); err != nil {
+	d.name = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	if d.pool, err = sql.Open("sqlite", d.name+writerSettings); err != nil {
 		return nil, err
 	}
 	d.pool.SetMaxOpenConns(1)
@@ -89,7 +90,7 @@ func Open(ctx context.Context, path string, log *slog.Logger) (_ *DB, err error)
 	if err := durable(ctx, d.writer); err != nil {
 		return nil, err
 	}
-	if d.readers, err = sql.Open("sqlite", name+readerSettings); err != nil {
+	if d.readers, err = sql.Open("sqlite", d.name+readerSettings); err != nil {
 		return nil, err
 	}
 	n := max(4, runtime.NumCPU())
@@ -187,6 +188,7 @@ type prepared struct {
 	deliveries    deliveryStatements
 	waiting       waitingStatements
 	accounts      accountStatements
+	destroy       destroyStatements
 	stats         statsStatements
 }
 
@@ -206,6 +208,7 @@ func prepareAll(p *preparer) prepared {
 		deliveries:    prepareDeliveries(p),
 		waiting:       prepareWaiting(p),
 		accounts:      prepareAccounts(p),
+		destroy:       prepareDestroy(p),
 		stats:         prepareStats(p),
 	}
 }

@@ -198,7 +198,7 @@ func (r restoreCommand) reportSealed(a *app, o *office) error {
 	sealed := 0
 	for _, c := range all {
 		switch _, err := o.keys.Secret(c.ID); {
-		case err == nil || !c.Kind.HasOptions():
+		case err == nil || !c.Kind.HasOptions() || c.Destroyed():
 		case errors.Is(err, participation.ErrSealed):
 			sealed++
 			a.say("Read-only for lack of its key: %s (%s), %s.key", c.Slug, c.Phase, c.ID)
@@ -207,7 +207,8 @@ func (r restoreCommand) reportSealed(a *app, o *office) error {
 		}
 	}
 	if sealed > 0 {
-		a.say("Backups never hold these keys. Copy them from their escrow copy into %s (mode 0400) before serving.",
+		a.say("Backups never hold these keys. Copy them from their escrow copy into %s (mode 0400) before serving.\n"+
+			"What was destroyed after the backup was made stays so: its key is nowhere, and its ballots open for nobody.",
 			filepath.Join(o.Keys, "consultations"))
 	}
 	return nil

@@ -44,6 +44,8 @@ type Config struct {
 	Log              LogConfig      `yaml:"log"`
 	Metrics          MetricsConfig  `yaml:"metrics"`
 	BackupRecipients []string       `yaml:"backup_recipients"`
+	Destroyers       []string       `yaml:"destroyers"`
+	ObjectionPeriod  time.Duration  `yaml:"objection_period"`
 
 	Path string           `yaml:"-"` // of the file it came from
 	URLs activitypub.URLs `yaml:"-"` // from URL
@@ -117,6 +119,9 @@ func (m MetricsConfig) check(public string, bad func(key, format string, args ..
 	}
 }
 
+// maxObjectionPeriod keeps a slip of the pen from keeping ballots for ever.
+const maxObjectionPeriod = 2 * 365 * 24 * time.Hour
+
 // Database is the path of the database file.
 func (c Config) Database() string { return filepath.Join(c.Data, "inspraak.db") }
 
@@ -136,9 +141,10 @@ func Load(path string) (Config, error) {
 func parseConfig(path string, src []byte) (Config, error) {
 	c := Config{
 		Path: path, Listen: "127.0.0.1:8080", Data: "data", Language: "nl", Timezone: "Europe/Amsterdam", RequestsPerSec: 200,
-		Defaults: Defaults{Grace: 3 * time.Minute, BatchSize: 10, Interval: 3 * time.Minute},
-		Log:      LogConfig{Level: slog.LevelInfo, Format: "text"},
-		Commands: CommandsConfig(participation.DefaultCommands()),
+		Defaults:        Defaults{Grace: 3 * time.Minute, BatchSize: 10, Interval: 3 * time.Minute},
+		Log:             LogConfig{Level: slog.LevelInfo, Format: "text"},
+		Commands:        CommandsConfig(participation.DefaultCommands()),
+		ObjectionPeriod: 42 * 24 * time.Hour,
 	}
 	p := &problems{file: path}
 	at := decodeYAML(src, 1, &c, p)
@@ -200,6 +206,12 @@ func (c *Config) check(bad func(key, format string, args ...any)) {
 		if err := checkRecipient(r); err != nil {
 			bad("backup_recipients", "%v", err)
 		}
+	}
+	if _, err := enrolled(c.Destroyers); err != nil {
+		bad("destroyers", "%v", err)
+	}
+	if c.ObjectionPeriod < 0 || c.ObjectionPeriod > maxObjectionPeriod {
+		bad("objection_period", "%s: between 0s and %s", c.ObjectionPeriod, maxObjectionPeriod)
 	}
 }
 

@@ -139,10 +139,14 @@ type consultationView struct {
 	ClosedAt *time.Time `json:"closedAt,omitempty"`
 	Results  string     `json:"results"`
 	Reason   string     `json:"reason,omitempty"`
-	Page     string     `json:"page"`
-	Object   string     `json:"object"`
-	Turnout  int        `json:"turnout"`
-	Replies  int        `json:"replies"`
+	// When the destruction of its ballots was announced, and done.
+	Announced *time.Time `json:"destructionAnnouncedAt,omitempty"`
+	Destroyed *time.Time `json:"destroyedAt,omitempty"`
+
+	Page    string `json:"page"`
+	Object  string `json:"object"`
+	Turnout int    `json:"turnout"`
+	Replies int    `json:"replies"`
 
 	Terms   *participation.Terms   `json:"terms,omitempty"`
 	Options []optionView           `json:"options,omitempty"`
@@ -171,6 +175,12 @@ func (o *office) view(a *app, c participation.Consultation, whole bool) (consult
 	}
 	if !c.ClosedAt.IsZero() {
 		v.ClosedAt = &c.ClosedAt
+	}
+	if !c.AnnouncedAt.IsZero() {
+		v.Announced = &c.AnnouncedAt
+	}
+	if !c.DestroyedAt.IsZero() {
+		v.Destroyed = &c.DestroyedAt
 	}
 	if !whole {
 		return v, nil
@@ -210,7 +220,11 @@ func (l consultationList) Run(a *app) error {
 				return err
 			}
 			views = append(views, v)
-			rows = append(rows, []string{v.Slug, v.Phase, o.localStamp(v.ClosesAt), fmt.Sprint(v.Turnout), fmt.Sprint(v.Replies), v.Title})
+			phase := v.Phase
+			if c.Destroyed() {
+				phase = "destroyed"
+			}
+			rows = append(rows, []string{v.Slug, phase, o.localStamp(v.ClosesAt), fmt.Sprint(v.Turnout), fmt.Sprint(v.Replies), v.Title})
 		}
 		if l.JSON {
 			return a.json(views)
@@ -242,6 +256,15 @@ func (s consultationShow) Run(a *app) error {
 			c.Title, c.Slug, c.Phase, o.localStamp(c.OpensAt), o.localStamp(c.ClosesAt), c.Zone, v.Page, v.Object)
 		if c.Reason != "" {
 			a.say("  reason   %s", c.Reason)
+		}
+		switch {
+		case !c.DestroyedAt.IsZero():
+			a.say("  ballots and their key were destroyed on %s", o.localStamp(c.DestroyedAt))
+		case c.Destroyed():
+			a.say("  ballots and their key are being destroyed, and that was cut short: call \"inspraak destroy\" again")
+		case !c.AnnouncedAt.IsZero():
+			a.say("  destruction announced on %s, by the key %s; possible from %s",
+				o.localStamp(c.AnnouncedAt), c.AnnouncedBy, o.localStamp(c.DestroyableFrom()))
 		}
 		a.say("  ballots  %d\n  replies  %d", v.Turnout, v.Replies)
 		hidden := false

@@ -48,6 +48,7 @@ type commands struct {
 	Reply        replyCommands        `cmd:"" help:"List, hide, show and answer replies."`
 	Report       reportCommands       `cmd:"" help:"List and resolve reports of other servers' moderators."`
 	Note         noteCommands         `cmd:"" help:"Publish a notice or an erratum in a consultation's thread."`
+	Destroy      destroyCommand       `cmd:"" help:"Destroy what links voters and ballots, with two keys and a day between. Cannot be undone."`
 	Block        blockCommands        `cmd:"" help:"Block servers and accounts."`
 	Verify       verifyCommand        `cmd:"" help:"Verify the published dataset of a consultation, anybody's."`
 	Check        checkCommand         `cmd:"" help:"Examine configuration, clock, disk, database, keys and the way in from outside."`

@@ -132,10 +132,13 @@ func (n *Node) underReview(consultation string) bool {
 }
 
 // sealed tells whether a consultation cannot be counted for lack of its key, as
-// after a restore without it.
+// after a restore without it. One whose key was destroyed need not be.
 func (n *Node) sealed(consultation string) bool {
-	_, err := n.Keys.Secret(consultation)
-	return errors.Is(err, participation.ErrSealed)
+	if _, err := n.Keys.Secret(consultation); !errors.Is(err, participation.ErrSealed) {
+		return false
+	}
+	c, err := n.Service.Consultation(context.Background(), consultation)
+	return err != nil || !c.Destroyed()
 }
 
 func rendered(t Texts) (map[string]string, error) {

@@ -64,6 +64,8 @@ func libraries() map[string][]string {
 		"github.com/prometheus":              {"cmd/inspraak"},
 		"github.com/goccy/go-yaml":           {"cmd/inspraak"},
 		"filippo.io/age":                     {"cmd/inspraak", "faults"},
+		"golang.org/x/crypto":                {"cmd/inspraak"}, // SSH keys, for age
+		"golang.org/x/term":                  {"cmd/inspraak"},
 		"github.com/chromedp":                {"cmd/inspraak"},
 		"golang.org/x/mod":                   {"verify", "participation/ballotlog", "participation/dataset", "participation"},
 		"encoding/csv":                       {"participation/dataset"}, // N50: it keeps formulas out of cells

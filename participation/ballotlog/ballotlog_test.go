@@ -172,7 +172,8 @@ func TestTally(t *testing.T) {
 		wrong   string // the error; empty: none
 		live    int
 	}{
-		{"an ordinary log", []string{open, one, two, `void/v1 {"entry":1,"reason":"withdrawn"}`, closing, `destroy/v1 {}`}, "", 1},
+		{"an ordinary log", []string{open, one, two, `void/v1 {"entry":1,"reason":"withdrawn"}`, closing,
+			`destroy/v1 {"step":"announced"}`, `destroy/v1 {"step":"cancelled"}`, `destroy/v1 {"step":"announced"}`, `destroy/v1 {"step":"done"}`}, "", 1},
 		{"the same ballot again", []string{open, one, `void/v1 {"entry":1,"reason":"superseded"}`, one, closing}, "", 1},
 		{"not opened", []string{one}, "entry 0", 0},
 		{"opened twice", []string{open, open}, "entry 1", 0},
@@ -181,7 +182,14 @@ func TestTally(t *testing.T) {
 		{"a void of what comes", []string{open, `void/v1 {"entry":2}`, one}, "entry 1", 0},
 		{"a ballot after closing", []string{open, closing, one}, "entry 2", 0},
 		{"closed twice", []string{open, closing, closing}, "entry 2", 0},
-		{"destroyed before closing", []string{open, `destroy/v1 {}`}, "entry 1", 0},
+		{"withdrawn and destroyed", []string{open, one, `destroy/v1 {"step":"announced"}`, `destroy/v1 {"step":"done"}`}, "", 1},
+		{"a ballot after withdrawal", []string{open, `destroy/v1 {"step":"announced"}`, one}, "entry 2", 0},
+		{"closed after destruction", []string{open, `destroy/v1 {"step":"announced"}`, closing}, "entry 2", 0},
+		{"destroyed unannounced", []string{open, closing, `destroy/v1 {"step":"done"}`}, "entry 2", 0},
+		{"cancelled unannounced", []string{open, closing, `destroy/v1 {"step":"cancelled"}`}, "entry 2", 0},
+		{"announced twice", []string{open, closing, `destroy/v1 {"step":"announced"}`, `destroy/v1 {"step":"announced"}`}, "entry 3", 0},
+		{"announced after it was done", []string{open, closing, `destroy/v1 {"step":"announced"}`, `destroy/v1 {"step":"done"}`, `destroy/v1 {"step":"announced"}`}, "entry 4", 0},
+		{"destroyed in an unknown way", []string{open, closing, `destroy/v1 {"step":"burnt"}`}, "entry 2", 0},
 		{"an unknown type", []string{open, "gift/v1 {}"}, "entry 1", 0},
 		{"a ballot cut short", []string{open, one[:len(one)-1]}, "entry 1", 0},
 	} {

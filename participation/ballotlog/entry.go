@@ -95,13 +95,15 @@ type Close struct {
 	Rows    string    `json:"rows"` // Published or Withheld
 }
 
-// The steps of a destruction.
+// The steps of a destruction. One that was announced is cancelled or done.
 const (
 	Announced = "announced"
+	Cancelled = "cancelled"
 	Done      = "done"
 )
 
-// Destroy tells of the destruction of the consultation's key.
+// Destroy tells of the destruction of the consultation's key, and of all that
+// it opens.
 type Destroy struct {
 	Step string    `json:"step"`
 	At   time.Time `json:"at"`

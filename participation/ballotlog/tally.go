@@ -29,6 +29,7 @@ type Tally struct {
 	Size    int          // how many
 	Closed  bool
 	Close   Close
+	Destroy string // the newest step of the destruction, if there was one
 
 	void map[int64]bool
 }
@@ -38,8 +39,9 @@ func NewTally() *Tally { return &Tally{Live: map[Mark]int{}, void: map[int64]boo
 
 // Add takes the next entry and holds it to the rules of the log: opened once and
 // first, closed at most once, nothing but destruction after that, each void of
-// an earlier ballot that was not void. at reads an earlier entry. Errors name the
-// entry.
+// an earlier ballot that was not void. Destruction ends a log that was never
+// closed, that of a withdrawn consultation. at reads an earlier entry. Errors
+// name the entry.
 func (t *Tally) Add(entry string, at func(n int64) (string, error)) error {
 	if err := t.add(entry, at); err != nil {
 		return fmt.Errorf("entry %d: %w", t.Entries, err)
@@ -53,7 +55,7 @@ func (t *Tally) add(entry string, at func(n int64) (string, error)) error {
 	switch {
 	case (t.Entries == 0) != (kind == OpenType):
 		return fmt.Errorf("%s stands where it may not", kind)
-	case t.Closed != (kind == DestroyType):
+	case (t.Closed || t.Destroy != "") && kind != DestroyType:
 		return fmt.Errorf("%s stands on the wrong side of closing", kind)
 	}
 	switch kind {
@@ -73,7 +75,13 @@ func (t *Tally) add(entry string, at func(n int64) (string, error)) error {
 	case CloseType:
 		t.Closed = true
 		return Parse(entry, CloseType, &t.Close)
-	case OpenType, PauseType, ResumeType, RollbackType, DestroyType:
+	case DestroyType:
+		var d Destroy
+		if err := Parse(entry, DestroyType, &d); err != nil {
+			return err
+		}
+		return t.destroys(d.Step)
+	case OpenType, PauseType, ResumeType, RollbackType:
 	default:
 		return fmt.Errorf("unknown type %q", kind)
 	}
@@ -96,6 +104,20 @@ func (t *Tally) voids(n int64, at func(n int64) (string, error)) error {
 	if !t.Take(m) {
 		return fmt.Errorf("voids entry %d, which does not count", n)
 	}
+	return nil
+}
+
+// destroys takes a step of the destruction: what is announced can be cancelled
+// or done, what is cancelled announced again; after done there is nothing more.
+func (t *Tally) destroys(step string) error {
+	pending := t.Destroy == Announced
+	switch {
+	case step == Announced && !pending && t.Destroy != Done:
+	case (step == Cancelled || step == Done) && pending:
+	default:
+		return fmt.Errorf("destruction %q stands where it may not", step)
+	}
+	t.Destroy = step
 	return nil
 }
 

@@ -37,7 +37,11 @@ CREATE TABLE consultation (
     opened_at INTEGER NOT NULL,
     closed_at INTEGER NOT NULL,
     reason    TEXT NOT NULL,                      -- of an early close or a withdrawal
-    extended  INTEGER NOT NULL                    -- votes count until then, after an outage
+    extended  INTEGER NOT NULL,                   -- votes count until then, after an outage
+    announced_at  INTEGER NOT NULL,               -- the destruction of its ballots: announced,
+    announced_by  TEXT NOT NULL,                  -- by which key (fingerprint),
+    destroying_at INTEGER NOT NULL,               -- begun
+    destroyed_at  INTEGER NOT NULL                -- and done
 ) STRICT;
 
 CREATE INDEX consultation_channel ON consultation (channel);
@@ -151,7 +155,7 @@ CREATE TABLE gesture (
 
 CREATE INDEX gesture_actor ON gesture (actor);
 
--- Snapshots of the count. All versions are kept.
+-- Snapshots of the count. All versions are kept until the ballots are destroyed.
 CREATE TABLE result (
     consultation INTEGER NOT NULL REFERENCES consultation (number),
     version      INTEGER NOT NULL CHECK (version > 0),
