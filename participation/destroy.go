@@ -129,6 +129,9 @@ func (s *Service) settled(ctx context.Context, c Consultation) error {
 // AnnounceDestruction announces, in the log and in the thread, that the ballots
 // and their key will be destroyed.
 func (s *Service) AnnounceDestruction(ctx context.Context, c Consultation, by string, objection time.Duration) (Consultation, error) {
+	if _, err := s.NextDestruction(ctx, c, by, objection); err != nil {
+		return c, err
+	}
 	return s.destruction(ctx, c, by, objection, AnnounceDestruction, func(_ Tx, c *Consultation) (string, EventType, error) {
 		c.AnnouncedAt, c.AnnouncedBy = s.now().UTC(), by
 		return ballotlog.Announced, DestructionAnnounced, nil
@@ -163,6 +166,9 @@ func (s *Service) CancelDestruction(ctx context.Context, c Consultation, by stri
 // short, a call with any enrolled key finishes it. Copies elsewhere it cannot
 // reach.
 func (s *Service) Destroy(ctx context.Context, c Consultation, by string, objection time.Duration) (Consultation, error) {
+	if _, err := s.NextDestruction(ctx, c, by, objection); err != nil {
+		return c, err
+	}
 	if !c.Destroyed() {
 		var err error
 		c, err = s.destruction(ctx, c, by, objection, BeginDestruction, func(tx Tx, c *Consultation) (string, EventType, error) {
@@ -200,9 +206,6 @@ func (s *Service) Destroy(ctx context.Context, c Consultation, by string, object
 // destruction takes one step, if the rule allows that one now.
 func (s *Service) destruction(ctx context.Context, c Consultation, by string, objection time.Duration, step DestroyStep,
 	take func(Tx, *Consultation) (string, EventType, error)) (Consultation, error) {
-	if _, err := s.NextDestruction(ctx, c, by, objection); err != nil {
-		return c, err
-	}
 	err := s.store.Update(ctx, func(tx Tx) (err error) {
 		if c, err = tx.Consultation(c.ID); err != nil {
 			return err

@@ -18,6 +18,7 @@ import (
 type town struct {
 	*participation.Service
 	t    *testing.T
+	dir  string
 	db   *store.DB
 	keys *store.Keys
 	now  time.Time
@@ -26,7 +27,7 @@ type town struct {
 func newTown(t *testing.T) *town {
 	t.Helper()
 	dir := t.TempDir()
-	tw := &town{t: t, now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
+	tw := &town{t: t, dir: dir, now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
 	var err error
 	if tw.keys, err = store.OpenKeys(filepath.Join(dir, "keys"), true); err != nil {
 		t.Fatal(err)

@@ -37,8 +37,9 @@ func prepareDestroy(p *preparer) destroyStatements {
 			AND seq NOT IN (SELECT activity FROM delivery)`),
 		// A delivery to somebody who does not follow is one to a voter, or to who
 		// replied or boosted.
-		deliveries: p.write(`DELETE FROM delivery WHERE object = ? AND inbox NOT IN (SELECT inbox FROM follower)
-			AND inbox NOT IN (SELECT shared FROM follower)`),
+		deliveries: p.write(`DELETE FROM delivery WHERE object = ?
+			AND NOT EXISTS (SELECT 1 FROM follower f WHERE f.inbox = delivery.inbox)
+			AND NOT EXISTS (SELECT 1 FROM follower f WHERE f.shared = delivery.inbox AND f.shared <> '')`),
 	}
 }
 

@@ -118,10 +118,11 @@ func TestPlans(t *testing.T) {
 	meant := map[string]string{ // by what only their text has
 		"SCAN delivery USING COVERING INDEX delivery_activity": "(SELECT count(*) FROM delivery)",
 		"SCAN delivery USING INDEX delivery_failing":           "count(DISTINCT host)",
-		"SCAN r USING INDEX reply_received":                    "INDEXED BY reply_received", // page by page
+		"SCAN r USING INDEX reply_received":                    "INDEXED BY reply_received",      // page by page
 		"SCAN follower USING INDEX follower_actor":             "FROM follower WHERE since < ?1", // once, at closing
 		"SCAN reply USING COVERING INDEX reply_author":         "FROM reply WHERE received < ?1", // likewise
-		"SCAN tombstone USING COVERING INDEX tombstone_at":     "ORDER BY at LIMIT",         // the oldest few
+		"SCAN tombstone USING COVERING INDEX tombstone_at":     "ORDER BY at LIMIT",              // the oldest few
+		"SCAN delivery": "DELETE FROM delivery WHERE object =", // when ballots are destroyed
 	}
 	for _, text := range p.texts {
 		if strings.HasPrefix(text, "PRAGMA") {
@@ -149,6 +150,37 @@ func TestPlans(t *testing.T) {
 		if err := rows.Err(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Everything that is stored as bytes, and so may be a voter's, is known to those
+// who destroy.
+func TestDestroyKnowsAll(t *testing.T) {
+	known := map[string]string{
+		"ballot.voter": "goes", "ballot.sealed": "goes", "log_waiting.voter": "goes", "log_waiting.logged": "goes",
+		"waiting.digest": "goes", "waiting.sealed": "goes",
+		"log_tile.hashes": "public", "dataset.content": "public",
+		"activity.body": "of the Updates of numbers it goes, the others are public or to one account",
+		"tombstone.key": "goes when it is a week old",
+	}
+	rows, err := openTemp(t).writer.QueryContext(t.Context(), `SELECT m.name || '.' || c.name
+		FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND c.type = 'BLOB'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var column string
+		if err := rows.Scan(&column); err != nil {
+			t.Fatal(err)
+		}
+		if known[column] == "" {
+			t.Errorf("%s: say in store/destroy.go, and here, what becomes of it when the ballots are destroyed", column)
+		}
+		delete(known, column)
+	}
+	for column := range known {
+		t.Errorf("there is no %s", column)
 	}
 }
 
