@@ -32,7 +32,7 @@ func (d destroyCommand) Run(a *app) error {
 		if len(all) == 0 {
 			return errors.New("destroy: nobody is enrolled; put the public keys of at least two people under `destroyers` in the configuration")
 		}
-		by, err := prove(all, d.Identity)
+		by, err := prove(all, d.Identity, passphrase)
 		if err != nil {
 			return fmt.Errorf("destroy: %w", err)
 		}
@@ -53,7 +53,8 @@ func (d destroyCommand) Run(a *app) error {
 
 func (d destroyCommand) announce(a *app, o *office, c participation.Consultation, by string) error {
 	a.say("Your key %s announces, in public, that what links voters and ballots will be destroyed.\n"+
-		"At least %s later the owner of another enrolled key carries it out. Nothing is destroyed now.", by, participation.DestroyPause)
+		"At least %.0f hours later the owner of another enrolled key carries it out. Nothing is destroyed now.",
+		by, participation.DestroyPause.Hours())
 	if err := a.confirm("Announce?", d.Yes); err != nil {
 		return err
 	}

@@ -71,9 +71,10 @@ func readDestroyer(key string) (d destroyer, err error) {
 }
 
 // prove finds the enrolled key that an identity file belongs to: the one for
-// which it can decrypt a random challenge. It returns its fingerprint.
-func prove(all []destroyer, identityFile string) (fingerprint string, err error) {
-	identities, err := readDestroyerIdentity(identityFile)
+// which it can decrypt a random challenge. It returns its fingerprint. ask gives
+// the passphrase of a file, if it has one.
+func prove(all []destroyer, identityFile string, ask func(file string) ([]byte, error)) (fingerprint string, err error) {
+	identities, err := readDestroyerIdentity(identityFile, ask)
 	if err != nil {
 		return "", err
 	}
@@ -124,9 +125,8 @@ func answers(d destroyer, identities []age.Identity) (bool, error) {
 }
 
 // readDestroyerIdentity reads an age identity file or an SSH private key. The
-// passphrase of the latter is asked for, if there is a terminal, when it is
-// needed.
-func readDestroyerIdentity(path string) ([]age.Identity, error) {
+// passphrase of the latter is asked for when the key is that of a challenge.
+func readDestroyerIdentity(path string, ask func(string) ([]byte, error)) ([]age.Identity, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read identity: %w", err)
@@ -143,7 +143,7 @@ func readDestroyerIdentity(path string) ([]age.Identity, error) {
 		if locked.PublicKey == nil {
 			return nil, fmt.Errorf("identity %s has a passphrase and an old form: convert it with ssh-keygen -p -f %[1]s", path)
 		}
-		identity, err = agessh.NewEncryptedSSHIdentity(locked.PublicKey, content, func() ([]byte, error) { return passphrase(path) })
+		identity, err = agessh.NewEncryptedSSHIdentity(locked.PublicKey, content, func() ([]byte, error) { return ask(path) })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read identity %s: %w", path, err)
@@ -151,6 +151,7 @@ func readDestroyerIdentity(path string) ([]age.Identity, error) {
 	return []age.Identity{identity}, nil
 }
 
+// passphrase asks at the terminal, if there is one.
 func passphrase(path string) ([]byte, error) {
 	terminal := int(os.Stdin.Fd())
 	if !term.IsTerminal(terminal) {

@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
 	"image"
 	"image/png"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +20,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/crypto/ssh"
 
 	"inspraak/activitypub"
 	"inspraak/participation"
@@ -32,8 +37,12 @@ func TestMain(m *testing.M) {
 //	fingerprint FILE    writes the content of data/inspraak.db as one text
 //	arrive SLUG         a vote for the first option, one that waits, a reply and a report come in
 //	up URL              waits until the address answers 200
+//	get URL FILE        writes what the address answers
+//	freeze              publishes the datasets that are due
+//	yesterday SLUG      moves the announcement of a destruction a day and an hour back
 //
-// PORT and WATCH_PORT are free ports, RECIPIENT the public key of identity.txt;
+// PORT and WATCH_PORT are free ports, RECIPIENT the public key of identity.txt,
+// SSH that of ssh.key, LOCKED that of locked.key, whose passphrase nobody knows;
 // dataset.zip and checkpoints of its log are those of the verifier's tests.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -48,6 +57,34 @@ func TestScripts(t *testing.T) {
 			"arrive": func(s *testscript.TestScript, _ bool, args []string) { arrive(s, args[0]) },
 			"append": func(s *testscript.TestScript, _ bool, args []string) {
 				s.Check(os.WriteFile(s.MkAbs(args[0]), []byte(s.ReadFile(args[0])+args[1]+"\n"), 0o600))
+			},
+			"get": func(s *testscript.TestScript, _ bool, args []string) {
+				answer, err := http.Get(args[0])
+				s.Check(err)
+				defer answer.Body.Close()
+				content, err := io.ReadAll(answer.Body)
+				s.Check(err)
+				s.Check(os.WriteFile(s.MkAbs(args[1]), content, 0o600))
+			},
+			"freeze": func(s *testscript.TestScript, _ bool, _ []string) {
+				db, keys := openScriptNode(s)
+				defer db.Close()
+				config, err := Load(s.MkAbs("inspraak.yaml"))
+				s.Check(err)
+				_, err = participation.New(db, keys, config.URLs.Site(), time.Now).FreezeDue(context.Background(), config.Name)
+				s.Check(err)
+			},
+			"yesterday": func(s *testscript.TestScript, _ bool, args []string) {
+				db, _ := openScriptNode(s)
+				defer db.Close()
+				s.Check(db.Update(context.Background(), func(tx participation.Tx) error {
+					c, err := tx.Consultation(args[0])
+					if err != nil {
+						return err
+					}
+					c.AnnouncedAt = c.AnnouncedAt.Add(-25 * time.Hour)
+					return tx.SaveConsultation(&c)
+				}))
 			},
 			"up": func(s *testscript.TestScript, _ bool, args []string) { up(s, args[0]) },
 		},
@@ -84,12 +121,39 @@ func prepareScript(env *testscript.Env) error {
 	if err := os.WriteFile(filepath.Join(env.WorkDir, "identity.txt"), []byte(identity.String()+"\n"), 0o600); err != nil {
 		return err
 	}
+	for name, passphrase := range map[string]string{"SSH": "", "LOCKED": "nobody knows"} {
+		line, err := sshKey(filepath.Join(env.WorkDir, strings.ToLower(name)+".key"), passphrase)
+		if err != nil {
+			return err
+		}
+		env.Setenv(name, line)
+	}
 	picture, err := os.Create(filepath.Join(env.WorkDir, "square.png"))
 	if err != nil {
 		return err
 	}
 	defer picture.Close()
 	return png.Encode(picture, image.NewGray(image.Rect(0, 0, 3, 2)))
+}
+
+// sshKey makes an SSH key and returns the line of its public half.
+func sshKey(path, passphrase string) (line string, err error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if passphrase != "" {
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte(passphrase))
+	}
+	if err != nil {
+		return "", err
+	}
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), os.WriteFile(path, pem.EncodeToMemory(block), 0o600)
 }
 
 func openScriptNode(s *testscript.TestScript) (*store.DB, *store.Keys) {
