@@ -98,7 +98,7 @@ func TestProve(t *testing.T) {
 		file, says string
 		ask        func(string) ([]byte, error)
 	}{
-		"a wrong passphrase": {files[3], "passphrase", ask("please")},
+		"a wrong passphrase": {files[3], "password incorrect", ask("please")},
 		"nobody to ask":      {files[3], "no terminal", func(string) ([]byte, error) { return nil, errors.New("no terminal") }},
 		"two keys":           {write("both", fmt.Appendf(nil, "%s\n%s\n", identity, stranger)), "more than one", nil},
 		"an encrypted file":  {write("encrypted", []byte("age-encryption.org/v1\n-> scrypt x 18\n")), "age -d", nil},
