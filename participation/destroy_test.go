@@ -390,6 +390,7 @@ func TestDestroyKilled(t *testing.T) {
 			if _, err := tw.CancelDestruction(ctx, c, keyOne); begun && !errors.Is(err, participation.ErrPhase) {
 				t.Errorf("cancelled what has begun: %v", err)
 			}
+			tw.now = tw.now.Add(time.Hour)
 			by := keyTwo
 			if begun {
 				by = keyOne // two have decided
