@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"inspraak/participation/dataset"
 )
 
@@ -288,4 +290,38 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100_000, "ns/ballot")
+}
+
+// What is read is what was written, and what was written otherwise is named by
+// its line.
+func TestReadBallots(t *testing.T) {
+	in := small(t)
+	files := written(t, in)
+	file, err := files.read("ballots.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []dataset.Row
+	if err := dataset.ReadBallots(file, func(r dataset.Row) error { got = append(got, r); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	var want []dataset.Row
+	for r := range in.Rows {
+		want = append(want, r)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	const head = "code,options,nonce\n"
+	for text, line := range map[string]string{
+		head + "A,1,n\nB,x,n\n": "line 3", head + "A,0,n\n": "line 2", head + "A,1\n": "line 2", head + "A,\"1,n\n": "line",
+	} {
+		if err := dataset.ReadBallots(strings.NewReader(text), func(dataset.Row) error { return nil }); err == nil || !strings.Contains(err.Error(), line) {
+			t.Errorf("%q: %v, want %q", text, err, line)
+		}
+	}
+	stop := errors.New("enough")
+	if err := dataset.ReadBallots(strings.NewReader(head+"A,1,n\n"), func(dataset.Row) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("the reader's error is lost: %v", err)
+	}
 }
