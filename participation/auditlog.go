@@ -217,6 +217,8 @@ func (l *logAudit) rows() error {
 	switch {
 	case errors.Is(err, ErrNotFound) && l.c.Phase == Withdrawn:
 		return nil
+	case errors.Is(err, dataset.ErrForm):
+		return misfitting("%v", err)
 	case err != nil:
 		return err
 	case published && l.tally.Size > 0:

@@ -39,8 +39,11 @@ func (s *Service) auditPublished(ctx context.Context, c Consultation) (Audit, er
 		}
 		return nil
 	})
-	if errors.Is(err, ErrNotFound) && c.Phase == Withdrawn {
+	switch {
+	case errors.Is(err, ErrNotFound) && c.Phase == Withdrawn:
 		return a, nil // it was withdrawn before there was a dataset
+	case errors.Is(err, dataset.ErrForm):
+		a.Unreadable, err = 1, nil
 	}
 	if a.Counts = counts; !c.PerOption() {
 		a.Ballots = rows

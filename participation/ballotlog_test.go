@@ -223,7 +223,7 @@ func TestTamperedLogIsNamed(t *testing.T) {
 			return tx.SaveResult(r)
 		}, "the entry that closes the log says 12 ballots [12 0]"},
 		"one entry more": {func(tx participation.Tx) error {
-			return tx.AppendLog(c.Number, 14, []string{`destroy/v1 {"step":"done","at":"2026-01-01T00:00:00Z"}`})
+			return tx.AppendLog(c.Number, 14, []string{`destroy/v1 {"step":"announced","at":"2026-01-01T00:00:00Z"}`})
 		}, "its head says 14"},
 		"a head of another tree": {func(tx participation.Tx) error {
 			h, err := tx.Log(c.Number)

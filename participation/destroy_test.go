@@ -1,6 +1,7 @@
 package participation_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -263,17 +264,47 @@ func TestAfterDestruction(t *testing.T) {
 			tw.expect(c, voter, "1", "Bomen", participation.Late)
 			tw.gone(c)
 
+			if ballots >= c.Terms.BatchSize {
+				tw.alter(c, "ballots.csv", ",1,", ",2,")
+				if a, err := tw.Audit(ctx, c); err != nil || a.Agrees() || !strings.Contains(a.Log, "of ballots.csv is not what the log says") {
+					t.Errorf("audit of an altered row: %+v, %v", a, err)
+				}
+				tw.alter(c, "ballots.csv", ",2,", ",x,")
+				if a, err := tw.Audit(ctx, c); err != nil || a.Unreadable == 0 || !strings.Contains(a.Log, "line 2") {
+					t.Errorf("audit of a row that is none: %+v, %v", a, err)
+				}
+			}
 			must(t, tw.db.Update(ctx, func(tx participation.Tx) error {
 				r, err := tx.Result(c.ID)
 				r.Counts[0]++
 				r.Counts[1]--
 				return errors.Join(err, tx.SaveResult(r))
 			}))
-			if _, same, err := tw.Recount(ctx, c); same != (ballots < c.Terms.BatchSize) || err != nil {
+			if _, same, err := tw.Recount(ctx, c); same || err != nil {
 				t.Errorf("recount after the result was altered: %v, %v", same, err)
 			}
 		})
 	}
+}
+
+// alter changes the first place where a text stands in a file of a dataset.
+func (tw *town) alter(c participation.Consultation, name, from, to string) {
+	tw.t.Helper()
+	files, err := tw.Dataset(tw.t.Context(), c)
+	must(tw.t, err)
+	content := map[string]*bytes.Buffer{}
+	for _, f := range files {
+		content[f.Name] = &bytes.Buffer{}
+		must(tw.t, tw.WriteDatasetFile(tw.t.Context(), c, f.Name, content[f.Name]))
+	}
+	content[name] = bytes.NewBufferString(strings.Replace(content[name].String(), from, to, 1))
+	must(tw.t, tw.db.Update(tw.t.Context(), func(tx participation.Tx) error {
+		err := tx.DropDataset(c.Number)
+		for name, b := range content {
+			err = errors.Join(err, tx.SaveDatasetPart(c.Number, name, 0, b.Bytes()))
+		}
+		return err
+	}))
 }
 
 // TestMain lets the test binary be a process of its own: with the arguments DIR

@@ -316,7 +316,7 @@ func TestReadBallots(t *testing.T) {
 	for text, line := range map[string]string{
 		head + "A,1,n\nB,x,n\n": "line 3", head + "A,0,n\n": "line 2", head + "A,1\n": "line 2", head + "A,\"1,n\n": "line",
 	} {
-		if err := dataset.ReadBallots(strings.NewReader(text), func(dataset.Row) error { return nil }); err == nil || !strings.Contains(err.Error(), line) {
+		if err := dataset.ReadBallots(strings.NewReader(text), func(dataset.Row) error { return nil }); !errors.Is(err, dataset.ErrForm) || !strings.Contains(err.Error(), line) {
 			t.Errorf("%q: %v, want %q", text, err, line)
 		}
 	}

@@ -2,14 +2,18 @@ package dataset
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 )
 
+// ErrForm says that a file is not as Write writes it.
+var ErrForm = errors.New("not in the form of a dataset")
+
 // ReadBallots calls fn for every row of a ballots.csv that Write wrote, in order,
-// until fn fails. What is not in that form is an error that names the line.
+// until fn fails. What is not in that form is ErrForm, and names the line.
 func ReadBallots(r io.Reader, fn func(Row) error) error {
 	lines := csv.NewReader(r)
 	lines.FieldsPerRecord, lines.ReuseRecord = 3, true
@@ -19,6 +23,10 @@ func ReadBallots(r io.Reader, fn func(Row) error) error {
 			return nil
 		}
 		if err != nil {
+			var bad *csv.ParseError
+			if errors.As(err, &bad) {
+				err = fmt.Errorf("%w: %w", ErrForm, err)
+			}
 			return fmt.Errorf("ballots.csv: %w", err)
 		}
 		if n == 1 {
@@ -28,7 +36,7 @@ func ReadBallots(r io.Reader, fn func(Row) error) error {
 		for text := range strings.FieldsSeq(record[1]) {
 			option, err := strconv.Atoi(text)
 			if err != nil || option < 1 {
-				return fmt.Errorf("ballots.csv: line %d: %q is no option", n, text)
+				return fmt.Errorf("ballots.csv: %w: line %d: %q is no option", ErrForm, n, text)
 			}
 			row.Options = append(row.Options, option)
 		}
