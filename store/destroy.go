@@ -12,9 +12,10 @@ import (
 // table that holds anything of a voter in it belongs here; TestDestroyKnowsAll
 // asks for it.
 type destroyStatements struct {
-	byNumber                        []*sql.Stmt // of one number
-	waiting, counts, deliveries, id *sql.Stmt
-	events                          *sql.Stmt
+	byNumber                        []*sql.Stmt // of one consultation
+	id                              *sql.Stmt
+	waiting, events, letters, codes *sql.Stmt // of one ID
+	counts, deliveries              *sql.Stmt // of one address
 }
 
 func prepareDestroy(p *preparer) destroyStatements {
@@ -28,7 +29,10 @@ func prepareDestroy(p *preparer) destroyStatements {
 		},
 		id:      p.write(`SELECT id FROM consultation WHERE number = ?`),
 		waiting: p.write(`DELETE FROM waiting WHERE consultation = ?`),
-		// So do these: the events, and the Updates that went out of them.
+		// Answers to voters that are not delivered yet.
+		letters: p.write(`DELETE FROM delivery WHERE activity IN (SELECT seq FROM activity WHERE key = ?)`),
+		codes:   p.write(`DELETE FROM activity WHERE key = ?`),
+		// These tell when votes came, too: the events, and the Updates that went out of them.
 		events: p.write(`DELETE FROM event WHERE type = 'consultation-counted' AND consultation = ?
 			AND seq <= (SELECT seq FROM cursor)`),
 		counts: p.write(`DELETE FROM activity WHERE count = 1 AND id >= ?1 || '/updates/' AND id < ?1 || '/updates0'
@@ -61,7 +65,7 @@ func (t *tx) DestroyBallots(number int64, object string, now time.Time) error {
 		stmt *sql.Stmt
 		arg  any
 	}{
-		{s.waiting, id}, {s.events, id}, {s.deliveries, object}, {s.counts, object},
+		{s.waiting, id}, {s.events, id}, {s.letters, id}, {s.codes, id}, {s.deliveries, object}, {s.counts, object},
 		{t.db.ballots.expire, ms(now.Add(-tombstoneAge))},
 	} {
 		if err := t.do(do.stmt, do.arg); err != nil {
@@ -71,8 +75,8 @@ func (t *tx) DestroyBallots(number int64, object string, now time.Time) error {
 	return nil
 }
 
-// scrubTries is how often Scrub waits, for ten seconds each time, for who reads.
-const scrubTries = 3
+// scrubTries is how often Scrub waits, for a second each time, for who reads.
+const scrubTries = 30
 
 // Scrub implements participation.Store. Deleting has overwritten the rows in their
 // pages; this writes the database anew, without the pages that became free, and
@@ -95,7 +99,7 @@ func (d *DB) Scrub(ctx context.Context) (err error) {
 	if err := emptyWAL(ctx, pool); err != nil {
 		return err
 	}
-	if _, err := pool.ExecContext(ctx, "VACUUM"); err != nil {
+	if _, err := pool.ExecContext(ctx, "PRAGMA busy_timeout = 10000; VACUUM"); err != nil {
 		return err
 	}
 	return emptyWAL(ctx, pool)
@@ -103,6 +107,9 @@ func (d *DB) Scrub(ctx context.Context) (err error) {
 
 // emptyWAL folds the write-ahead log into the database and cuts it to nothing.
 func emptyWAL(ctx context.Context, pool *sql.DB) error {
+	if _, err := pool.ExecContext(ctx, "PRAGMA busy_timeout = 1000"); err != nil {
+		return err
+	}
 	for range scrubTries {
 		var busy, frames, folded int
 		if err := pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &folded); err != nil {

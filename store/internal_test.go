@@ -122,6 +122,7 @@ func TestPlans(t *testing.T) {
 		"SCAN follower USING INDEX follower_actor":             "FROM follower WHERE since < ?1", // once, at closing
 		"SCAN reply USING COVERING INDEX reply_author":         "FROM reply WHERE received < ?1", // likewise
 		"SCAN tombstone USING COVERING INDEX tombstone_at":     "ORDER BY at LIMIT",              // the oldest few
+		"SCAN activity": "FROM activity WHERE key =",           // then too
 		"SCAN delivery": "DELETE FROM delivery WHERE object =", // when ballots are destroyed
 	}
 	for _, text := range p.texts {
@@ -160,9 +161,10 @@ func TestDestroyKnowsAll(t *testing.T) {
 		"ballot.voter": "goes", "ballot.sealed": "goes", "log_waiting.voter": "goes", "log_waiting.logged": "goes",
 		"waiting.digest": "goes", "waiting.sealed": "goes",
 		"log_tile.hashes": "public", "dataset.content": "public",
-		"activity.body":          "of the Updates of numbers it goes; the others are public, or to one account, sealed, and go when they cannot be opened",
+		"activity.body":          "of Updates of numbers and of sealed answers to voters it goes; the others are public, or sealed under the node's key",
+		"helped.key":             "goes after a day, and tells nothing of votes",
+		"tombstone.key":          "goes when it is a week old",
 		"evidence_waiting.voter": "goes", "evidence_waiting.object": "goes", "evidence_waiting.sealed": "goes", "evidence.sealed": "goes",
-		"tombstone.key": "goes when it is a week old", "helped.key": "goes when it is a day old",
 	}
 	rows, err := openTemp(t).writer.QueryContext(t.Context(), `SELECT m.name || '.' || c.name
 		FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND c.type = 'BLOB'`)
