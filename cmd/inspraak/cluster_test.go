@@ -25,13 +25,14 @@ type cluster struct {
 	t       *testing.T
 	network *simulation.Network
 	nodes   []*testNode
+	log     io.Writer // what nodes say, at their most talkative
 
 	mu  sync.Mutex
 	now time.Time
 }
 
 func newCluster(t *testing.T) *cluster {
-	return &cluster{t: t, network: simulation.NewNetwork(), now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
+	return &cluster{t: t, network: simulation.NewNetwork(), log: io.Discard, now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
 }
 
 func (c *cluster) clock() time.Time {
@@ -97,7 +98,7 @@ func (c *cluster) node(host, channel string) *testNode {
 	c.must(keys.CreateActorKey(activitypub.InstanceKey))
 	c.must(keys.CreateActorKey(channel))
 	n, err := OpenNode(c.t.Context(), config, Surroundings{
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: c.clock, Transport: c.network})
+		Log: slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: c.clock, Transport: c.network})
 	c.must(err)
 	c.t.Cleanup(func() { c.must(n.Close()) })
 	c.must(n.Service.SaveChannel(c.t.Context(), participation.Channel{Name: channel, Title: config.Name, Language: "nl",
