@@ -99,17 +99,19 @@ func harvest(t *testing.T, results participation.Disclosure, one, other string) 
 	figures := httptest.NewRecorder()
 	city.Watch.ServeHTTP(figures, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	out["metrics"] = strings.Join(slices.DeleteFunc(ourFigures.FindAllString(figures.Body.String(), -1), timings.MatchString), "\n")
-	var said []string // sorted: deliveries go out side by side
+	var said, sent, told []string // sorted: deliveries go out side by side
 	for line := range strings.Lines(logged.String()) {
 		said = append(said, plain(unlike.ReplaceAllString(line, "")))
 	}
-	slices.Sort(said)
-	out["log"] = strings.Join(said, "")
-	for i, r := range server.Received() {
-		out[fmt.Sprint("sent ", i)] = r.Type + plain(string(r.Body))
+	for _, r := range server.Received() {
+		sent = append(sent, r.Type+plain(string(r.Body)))
 	}
-	for i, m := range people[1].Messages() {
-		out[fmt.Sprint("message ", i)] = plain(fmt.Sprint(m))
+	for _, m := range people[1].Messages() {
+		told = append(told, plain(fmt.Sprint(m)))
+	}
+	for name, list := range map[string][]string{"log": said, "sent": sent, "messages": told} {
+		slices.Sort(list)
+		out[name] = strings.Join(list, "\n")
 	}
 	file := filepath.Join(city.config.Data, "inspraak.yaml")
 	c.must(os.WriteFile(file, []byte("url: https://city.example\ndata: .\nname: Stad\ncontact: griffie@city.example\n"), 0o600))
