@@ -1,6 +1,7 @@
 package participation
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -230,6 +231,9 @@ func (s *Service) writeLog(ctx context.Context, c Consultation, all bool) (writt
 		}
 		voters = voters[:len(voters)-k]
 	}
+	// In the order of pseudonyms, which tells nothing and is that of the rows: a
+	// transaction then touches a few pages instead of one for each ballot.
+	slices.SortFunc(voters, func(a, b Pseudonym) int { return bytes.Compare(a[:], b[:]) })
 	for len(voters) > 0 {
 		batch := voters[:min(len(voters), max(batchAtOnce, k))]
 		if rest := len(voters) - len(batch); rest < k { // no small batch may be left over
