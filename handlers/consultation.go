@@ -11,7 +11,6 @@ import (
 
 	"inspraak/activitypub"
 	"inspraak/participation"
-	"inspraak/tally"
 	"inspraak/web"
 )
 
@@ -195,11 +194,7 @@ func (v *consultationView) addNumbers(h *handler, c participation.Consultation, 
 	v.CountedAt, v.Version, v.Final = h.local(r.At, c.Zone), r.Version, r.Final
 	v.Refused = refused(h.Site, r)
 	if r.Classes != nil {
-		words := func(r tally.Range) string {
-			how, n, to := r.Read()
-			return h.Site.Text(v.Page.Lang, "class."+how, "N", n, "To", to)
-		}
-		v.Classes = []class{{"established", words(r.Classes.Established)}, {"unclassified", words(r.Classes.Unclassified)}}
+		v.Classes = []class{{"established", h.inWords(v.Page.Lang, r.Classes.Established)}, {"unclassified", h.inWords(v.Page.Lang, r.Classes.Unclassified)}}
 	}
 }
 

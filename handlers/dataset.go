@@ -180,8 +180,8 @@ type checkView struct {
 	Checkpoint          string // the newest
 	Log, About          string
 	Word, Handle        string
-	Label               string // of the integrity figures; empty: none
-	Figures             string
+	Label               labelView
+	Figures             string // address of the page
 	Contact, ContactURL string
 }
 
@@ -210,10 +210,8 @@ func (h *handler) checkView(ctx context.Context, p page, c participation.Consult
 	if !v.Withheld {
 		v.Ballots = p.To(base + "/ballots")
 	}
-	v.Figures = base + "/dataset/integrity.json"
-	label, err := h.Service.IntegrityLabel(ctx, c)
-	if h.Site.Has("label." + label + "-what") {
-		v.Label = label
-	}
+	v.Figures = p.To(base + "/figures")
+	figures, err := h.Service.Integrity(ctx, c)
+	v.Label = h.labelView(figures)
 	return v, err
 }

@@ -93,7 +93,7 @@ func TestDataset(t *testing.T) {
 		}
 	}
 	s.ok(s.service.Withdraw(t.Context(), c.ID, "De vraag klopte niet."))
-	for _, path := range []string{"dataset", "dataset.zip", "dataset/ballots.csv", "ballots", "receipt/x", "receipt/x/proof"} {
+	for _, path := range []string{"dataset", "dataset.zip", "dataset/ballots.csv", "figures", "ballots", "receipt/x", "receipt/x/proof"} {
 		if w := s.get("/consultations/speeltuin/" + path); w.Code != 410 {
 			t.Errorf("%s of a withdrawn question: %d", path, w.Code)
 		}
@@ -104,7 +104,7 @@ func TestDataset(t *testing.T) {
 func TestDraftHasNoDataset(t *testing.T) {
 	s := newSite(t)
 	s.draft("geheim")
-	for _, path := range []string{"dataset", "dataset.zip", "dataset/ballots.csv", "ballots", "receipt/x", "receipt/x/proof"} {
+	for _, path := range []string{"dataset", "dataset.zip", "dataset/ballots.csv", "figures", "ballots", "receipt/x", "receipt/x/proof"} {
 		draft, unknown := s.get("/consultations/geheim/"+path), s.get("/consultations/nietes/"+path)
 		if draft.Code != 404 || strings.ReplaceAll(draft.Body.String(), "geheim", "nietes") != unknown.Body.String() {
 			t.Errorf("%s of a draft: %d, and not what an unknown one answers", path, draft.Code)
@@ -116,7 +116,7 @@ func TestDraftHasNoDataset(t *testing.T) {
 type broken struct{ participation.Store }
 
 func (b broken) DatasetPart(ctx context.Context, number int64, name string, part int) ([]byte, error) {
-	if name == "log.txt" {
+	if name == "ballots.csv" {
 		return nil, errors.New("disk gone")
 	}
 	return b.Store.DatasetPart(ctx, number, name, part)
@@ -140,7 +140,7 @@ func TestHalfADatasetIsNoDataset(t *testing.T) {
 	if _, err := io.Copy(io.Discard, w.Body); err == nil {
 		t.Errorf("half of a zip ended well, with %d", w.StatusCode)
 	}
-	w, err = server.Client().Get(server.URL + "/consultations/speeltuin/dataset/log.txt")
+	w, err = server.Client().Get(server.URL + "/consultations/speeltuin/dataset/ballots.csv")
 	s.ok(err)
 	defer w.Body.Close()
 	if w.StatusCode != http.StatusServiceUnavailable {
@@ -213,7 +213,7 @@ func TestLabel(t *testing.T) {
 	s.freeze()
 	for figures, want := range map[string]string{
 		`{"version":1,"label":"robust","more":[1]}`: "Stevig", `{"version":1,"label":"fragile"}`: "Kwetsbaar",
-		`{"version":1,"label":"not-conclusive"}`: "Geen conclusie mogelijk",
+		`{"version":1,"label":"not-conclusive"}`: "Geeft geen duidelijk antwoord",
 		`{"version":1}`:                          "", `{"version":2,"label":"robust"}`: "", `{"version":1,"label":"title"}`: "", `{"version":1,"label":7}`: "", `?`: "", ``: "",
 	} {
 		config := s.config
@@ -224,6 +224,11 @@ func TestLabel(t *testing.T) {
 		s.ok(err)
 		if got := text(d, "section[aria-labelledby=label] .badge"); w.Code != 200 || got != want {
 			t.Errorf("%s: %d, label %q, want %q", figures, w.Code, got, want)
+		}
+		w = httptest.NewRecorder()
+		handlers.New(config).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/consultations/speeltuin/figures", nil))
+		if status := map[bool]int{true: 404, false: 200}[want == ""]; w.Code != status {
+			t.Errorf("%s: the page of the figures is %d, want %d", figures, w.Code, status)
 		}
 	}
 }

@@ -75,7 +75,7 @@ func TestHiddenCountsLeakNowhere(t *testing.T) {
 			w := s.get("/log/" + c.ID + "/" + path)
 			all += fmt.Sprintln(path, w.Code, w.Body.Len(), w.Header().Get("Content-Type"))
 		}
-		for _, path := range []string{"dataset", "dataset.zip", "dataset/ballots.csv", "dataset/integrity.json", "ballots", "ballots?code=AAAA-AAAA-AAAA-AAAA"} {
+		for _, path := range []string{"dataset", "dataset.zip", "dataset/ballots.csv", "dataset/integrity.json", "figures", "ballots", "ballots?code=AAAA-AAAA-AAAA-AAAA"} {
 			w := s.get("/consultations/speeltuin/" + path)
 			all += fmt.Sprintln(path, w.Code) + w.Body.String()
 		}
@@ -409,7 +409,7 @@ func TestPagesAreWellMade(t *testing.T) {
 	s.ok(err)
 	mine := "/my-data/" + s.service.DataToken("https://elders.example/users/Ja0")
 	for _, path := range []string{"/", "/about", "/@gemeente", "/tags/speeltuin", "/consultations/speeltuin", "/consultations/dicht", "/nergens", mine, "/my-data/x",
-		"/logs", "/consultations/klaar", "/consultations/klaar/dataset", "/consultations/klaar/ballots", "/consultations/klaar/ballots?code=x",
+		"/logs", "/consultations/klaar", "/consultations/klaar/dataset", "/consultations/klaar/figures", "/consultations/klaar/ballots", "/consultations/klaar/ballots?code=x",
 		"/consultations/klaar/ballots?code=AAAAAAAAAAAAAAAA", "/consultations/dicht/dataset", bon, "/consultations/klaar/receipt/x"} {
 		for _, lang := range []string{"nl", "en"} {
 			status, forms := 200, 0

@@ -39,6 +39,7 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/consultations/:slug/posts/:id", h.either(h.post), h.limitPages)
 	get("/consultations/:slug/ballots", h.ballots, h.limitPages)
 	get("/consultations/:slug/dataset", h.dataset, h.limitPages)
+	get("/consultations/:slug/figures", h.figures, h.limitPages)
 
 	// For one person, who was sent the address.
 	get("/consultations/:slug/receipt/:token", h.receipt, h.limitPages)

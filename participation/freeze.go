@@ -1,6 +1,7 @@
 package participation
 
 import (
+	"bytes"
 	"context"
 	_ "embed" // the counting rule in words
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"inspraak/participation/ballotlog"
 	"inspraak/participation/dataset"
@@ -28,6 +30,7 @@ const (
 	manifestFile  = "manifest.txt"
 	ballotsFile   = "ballots.csv"
 	integrityFile = "integrity.json"
+	logFile       = "log.txt" // not kept a second time: it is the log
 )
 
 // Dataset lists the files of a consultation's dataset in the order of its zip,
@@ -40,6 +43,17 @@ func (s *Service) Dataset(ctx context.Context, c Consultation) ([]DatasetFile, e
 	if !slices.ContainsFunc(files, func(f DatasetFile) bool { return f.Name == manifestFile }) {
 		return nil, fmt.Errorf("dataset of %s: %w", c.Slug, ErrNotFound)
 	}
+	manifest, err := s.smallFile(ctx, c, manifestFile)
+	if err != nil {
+		return nil, err
+	}
+	var sum string
+	var log DatasetFile
+	for line := range strings.Lines(string(manifest)) {
+		if n, _ := fmt.Sscan(line, &sum, &log.Size, &log.Name); n == 3 && log.Name == logFile {
+			files = append(files, log)
+		}
+	}
 	names := dataset.Names()
 	slices.SortFunc(files, func(a, b DatasetFile) int { return slices.Index(names, a.Name) - slices.Index(names, b.Name) })
 	return files, nil
@@ -48,6 +62,9 @@ func (s *Service) Dataset(ctx context.Context, c Consultation) ([]DatasetFile, e
 // WriteDatasetFile writes one file of a dataset as it was published, or is
 // ErrNotFound.
 func (s *Service) WriteDatasetFile(ctx context.Context, c Consultation, name string, w io.Writer) error {
+	if name == logFile {
+		return s.writeFrozenLog(ctx, c, w)
+	}
 	for part := 0; ; part++ {
 		content, err := s.DatasetPart(ctx, c.Number, name, part)
 		if part > 0 && errors.Is(err, ErrNotFound) {
@@ -60,6 +77,36 @@ func (s *Service) WriteDatasetFile(ctx context.Context, c Consultation, name str
 			return fmt.Errorf("dataset of %s: %s: %w", c.Slug, name, err)
 		}
 	}
+}
+
+// writeFrozenLog writes the log as far as the entry that closes it, one entry a
+// line. No database reader waits for a slow w.
+func (s *Service) writeFrozenLog(ctx context.Context, c Consultation, w io.Writer) error {
+	if _, err := s.Dataset(ctx, c); err != nil {
+		return err
+	}
+	r, err := s.Result(ctx, c.ID)
+	if err != nil {
+		return fmt.Errorf("dataset of %s: %s: %w", c.Slug, logFile, err)
+	}
+	for from := int64(0); from < r.Entries; {
+		var lines bytes.Buffer
+		err := s.LogEntries(ctx, c.Number, from, int(min(r.Entries-from, 4000)), func(n int64, entry string) error {
+			from = n + 1
+			lines.WriteString(entry)
+			return lines.WriteByte('\n')
+		})
+		if err == nil && lines.Len() == 0 {
+			err = fmt.Errorf("entry %d: %w", from, ErrNotFound)
+		}
+		if err == nil {
+			_, err = w.Write(lines.Bytes())
+		}
+		if err != nil {
+			return fmt.Errorf("dataset of %s: %s: %w", c.Slug, logFile, err)
+		}
+	}
+	return nil
 }
 
 // WriteDatasetZip writes all files of a dataset as one zip.
@@ -101,7 +148,10 @@ func (s *Service) FreezeDue(ctx context.Context, municipality string) (frozen in
 			}
 			continue
 		}
-		if err := s.freeze(ctx, c, r, municipality); err != nil && !errors.Is(err, ErrSealed) {
+		err = s.freeze(ctx, c, r, municipality)
+		if errors.Is(err, ErrSealed) {
+			continue
+		} else if err != nil {
 			return frozen, fmt.Errorf("freeze %s: %w", c.Slug, err)
 		}
 		frozen++
@@ -153,6 +203,9 @@ func (s *Service) freeze(ctx context.Context, c Consultation, r Result, municipa
 	}
 	return dataset.Write(in,
 		func(name string) (io.WriteCloser, error) {
+			if name == logFile {
+				return nowhere{}, nil
+			}
 			return &partWriter{ctx: ctx, s: s, number: c.Number, name: name}, nil
 		},
 		func(text string) (string, error) { return s.keys.LogKey().SignNote(in.Origin, text) })
@@ -182,6 +235,15 @@ func refusedCells(r Result) []dataset.Cell {
 	}
 	return cells
 }
+
+// nowhere is where a file goes that is kept already.
+type nowhere struct{}
+
+// Write implements io.Writer.
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+
+// Close implements io.Closer.
+func (nowhere) Close() error { return nil }
 
 // partSize is how much of a file is kept in one row, and written at a time.
 const partSize = 256 << 10

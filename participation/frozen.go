@@ -9,6 +9,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"inspraak/tally"
 )
 
 // DatasetEntry is a file of a dataset as its manifest has it.
@@ -54,21 +56,19 @@ func (s *Service) smallFile(ctx context.Context, c Consultation, name string) ([
 	return content, nil
 }
 
-// IntegrityLabel is what the figures beside a closed consultation's count say in
-// one word; nothing if they say none.
-func (s *Service) IntegrityLabel(ctx context.Context, c Consultation) (string, error) {
+// Integrity are the figures beside a closed consultation's count, as its dataset
+// has them, or ErrNotFound. The label is empty where they cannot be read, for a
+// later program may have written them.
+func (s *Service) Integrity(ctx context.Context, c Consultation) (tally.Figures, error) {
 	content, err := s.smallFile(ctx, c, integrityFile)
 	if err != nil {
-		return "", err
+		return tally.Figures{}, err
 	}
-	var figures struct {
-		Version int    `json:"version"`
-		Label   string `json:"label"`
+	var f tally.Figures
+	if json.Unmarshal(content, &f) != nil || f.Version != 1 {
+		return tally.Figures{}, nil
 	}
-	if json.Unmarshal(content, &figures) != nil || figures.Version != 1 {
-		return "", nil // of a later program
-	}
-	return figures.Label, nil
+	return f, nil
 }
 
 // ParseCode reads a code as people type it: in any case, with or without hyphens

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"iter"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ func (p *publishedBallots) meet(ctx context.Context, s *Service, c Consultation)
 		}
 		return nil
 	})
-	for host := range known {
+	for _, host := range slices.Sorted(maps.Keys(known)) {
 		usual := -1.0
 		if all >= enoughFollowers {
 			usual = float64(followers[host]) / float64(all)

@@ -155,7 +155,7 @@ func TestDiscloseAgainstEveryTable(t *testing.T) {
 // told widely gets the least it can have, the remainder what is left.
 func TestDiscloseTellsRangesOnly(t *testing.T) {
 	wide := 0
-	rapid.Check(t, func(t *rapid.T) {
+	try := func(t *rapid.T) {
 		cell := rapid.OneOf(rapid.IntRange(0, 12), rapid.IntRange(0, 60), rapid.IntRange(0, 5000))
 		cells := rapid.SliceOfN(cell, 1, 12).Draw(t, "cells")
 		rest := rapid.IntRange(-1, len(cells)).Draw(t, "rest")
@@ -192,7 +192,10 @@ func TestDiscloseTellsRangesOnly(t *testing.T) {
 		if again := Disclose(other, rest); !slices.Equal(r, again) {
 			t.Fatalf("%v told %v, %v told %v", cells, r, other, again)
 		}
-	})
+	}
+	for tries := 0; wide == 0 && tries < 20; tries++ { // a hundred tables may hold none
+		rapid.Check(t, try)
+	}
 	if wide == 0 {
 		t.Error("no cell was ever told widely")
 	}

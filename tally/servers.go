@@ -100,7 +100,7 @@ func (in Input) concentration(p []int) (c Concentration) {
 		told = Disclose(append(cells, other), len(cells))
 	}
 	if told == nil {
-		c.Servers = nil
+		c.Servers, c.Excessive = nil, false
 		return c
 	}
 	c.Other = &told[len(cells)]

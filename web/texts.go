@@ -161,3 +161,12 @@ func (s *Site) Moment(lang string, at time.Time) string {
 	}
 	return t.moment(at)
 }
+
+// Decimal is a number with one decimal, as a language writes it.
+func (s *Site) Decimal(lang string, x float64) string {
+	t, ok := s.texts[lang]
+	if !ok {
+		return fmt.Sprintf("%.1f", x)
+	}
+	return t.printer.Sprintf("%.1f", x)
+}

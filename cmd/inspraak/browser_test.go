@@ -114,6 +114,7 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 	hidden := put("hidden", participation.SingleChoice, participation.AtClose, 0, time.Hour, "Bomen", "Markthal", long)
 	live := put("live", participation.MultipleChoice, participation.Live, 0, time.Hour, "Bomen", "Markthal", long, "Speelplek", "Iets heel anders")
 	closed := put("closed", participation.SingleChoice, participation.AtClose, 0, time.Hour, "Bomen", "Markthal", long)
+	busiest := put("figures", participation.SingleChoice, participation.AtClose, 0, time.Hour, "Bomen", "Markthal")
 	withdrawn := put("withdrawn", participation.SingleChoice, participation.AtClose, 0, time.Hour, "Bomen", "Markthal")
 	open := put("question", participation.OpenQuestion, participation.AtClose, 0, time.Hour)
 	busy := put("busy", participation.OpenQuestion, participation.AtClose, 0, time.Hour)
@@ -122,8 +123,12 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 
 	vote := func(c participation.Consultation, voter int) {
 		t.Helper()
-		actor := fmt.Sprintf("https://social.example/users/voter%d", voter)
-		_, err := n.Service.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: actor, Host: "social.example",
+		host := "social.example"
+		if voter >= 100 && voter%2 == 0 {
+			host = "de-vereniging-met-een-lange-naam.sociaal.zeewijk.example"
+		}
+		actor := fmt.Sprintf("https://%s/users/voter%d", host, voter)
+		_, err := n.Service.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: actor, Host: host,
 			Inbox: actor + "/inbox", Marks: []participation.Mark{{Object: fmt.Sprintf("%s#%s", actor, c.ID), Name: c.Options[voter%7%len(c.Options)]}},
 			ReceivedAt: clock()})
 		must(err)
@@ -132,6 +137,9 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		for voter := range 10 + i {
 			vote(c, voter)
 		}
+	}
+	for voter := range 80 {
+		vote(busiest, 100+voter)
 	}
 	n.converse(open, 7)
 	for i := range 51 {
@@ -142,6 +150,8 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		must(err)
 	}
 	_, err := n.Service.Close(t.Context(), closed.ID, "De raad besluit eerder dan gedacht.", 2)
+	must(err)
+	_, err = n.Service.Close(t.Context(), busiest.ID, "De raad besluit eerder dan gedacht.", 2)
 	must(err)
 	must(n.Service.Withdraw(t.Context(), withdrawn.ID, "Het plein is verkocht."))
 	ahead.Store(int64(2 * time.Second)) // past the interval between two counts
@@ -187,6 +197,8 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		page("checkpoint", post(participation.CheckpointPost), 200, "Controlepunt van het stemlogboek", "Checkpoint of the ballot log"),
 		page("logs", "/logs", 200, "Onze telsleutel", "Our log key"),
 		page("dataset", "/consultations/closed/dataset", 200, "De bestanden", "The files"),
+		page("figures", "/consultations/figures/figures", 200, "Alle andere servers samen", "All other servers together"),
+		page("figures-few", "/consultations/closed/figures", 200, "Er zijn minder dan 30 stemmen.", "There are fewer than 30 votes."),
 		page("soon", "/consultations/hidden/dataset", 404, "komen na de sluiting", "come after closing"),
 		page("ballots", "/consultations/closed/ballots", 200, "Vul uw code in", "Enter your code"),
 		page("ballots-found", "/consultations/closed/ballots?code="+code, 200, "Deze code koos:", "This code chose:"),
