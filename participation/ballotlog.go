@@ -330,12 +330,8 @@ func (s *Service) closeLog(tx Tx, c Consultation, r Result) error {
 	if r.Turnout < c.Terms.BatchSize {
 		rows = ballotlog.Withheld
 	}
-	early := ""
-	if c.ClosedAt.Before(c.ClosesAt) {
-		early = c.Reason
-	}
 	entry, err := ballotlog.Entry(ballotlog.CloseType, ballotlog.Close{
-		At: utc(c.ClosedAt), Early: early, Turnout: r.Turnout, Counts: r.Counts, Live: units, Rows: rows})
+		At: utc(c.ClosedAt), Early: c.Reason, Turnout: r.Turnout, Counts: r.Counts, Live: units, Rows: rows})
 	if err != nil {
 		return err
 	}

@@ -101,18 +101,19 @@ type recounts struct {
 	mu      sync.Mutex
 	pending []participation.Consultation // newest first
 	waiting map[string]bool              // ID of each final result among them
+	closed  map[string]bool              // ID of each final result that was ever among them
 }
 
 // add takes those that are voted on, newest closing first. One that has closed
-// and is not counted yet is added when it is.
+// and is not counted yet is added when it is; a final result is added once.
 func (r *recounts) add(ctx context.Context, s *participation.Service, some []participation.Consultation) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.waiting == nil {
-		r.waiting = map[string]bool{}
+		r.waiting, r.closed = map[string]bool{}, map[string]bool{}
 	}
 	for _, c := range some {
-		if !c.Kind.HasOptions() {
+		if !c.Kind.HasOptions() || r.closed[c.ID] {
 			continue
 		}
 		result, err := s.Result(ctx, c.ID)
@@ -120,7 +121,7 @@ func (r *recounts) add(ctx context.Context, s *participation.Service, some []par
 			return fmt.Errorf("recount: %w", err)
 		}
 		if result.Final {
-			r.waiting[c.ID] = true
+			r.waiting[c.ID], r.closed[c.ID] = true, true
 		} else if c.Phase == participation.Closed {
 			continue
 		}
@@ -159,6 +160,13 @@ func (r *recounts) isPending(consultation string) bool {
 // Where ballots, log and result differ, the consultation is under review from
 // then on.
 func (n *Node) recount(ctx context.Context) (worked bool, err error) {
+	closed, err := n.Service.Consultations(ctx, participation.Filter{Phases: []participation.Phase{participation.Closed}})
+	if err != nil {
+		return false, err
+	}
+	if err := n.recounts.add(ctx, n.Service, closed); err != nil { // also what another process has closed
+		return false, err
+	}
 	for {
 		c, ok := n.recounts.next()
 		if !ok {

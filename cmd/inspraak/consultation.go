@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -343,8 +344,25 @@ func (a *app) closeNow(cfg Config, c participation.Consultation, reason string) 
 	if err != nil {
 		return r, err
 	}
-	r, err = n.close(a.ctx, c, reason)
+	if r, err = n.closeSound(a.ctx, c, reason); err != nil {
+		err = fmt.Errorf("close: %w", err)
+	}
 	return r, errors.Join(err, n.Close())
+}
+
+// closeSound closes what fits together, which a process that does not serve the
+// node has to see for itself.
+func (n *Node) closeSound(ctx context.Context, c participation.Consultation, reason string) (r participation.Result, err error) {
+	if c.Kind.HasOptions() {
+		found, err := n.Service.Audit(ctx, c)
+		if err != nil {
+			return r, err
+		}
+		if !found.Fits(c) {
+			return r, fmt.Errorf("%w: ballots and log do not fit together; run \"inspraak check --db\", which says where", participation.ErrReview)
+		}
+	}
+	return n.close(ctx, c, reason)
 }
 
 type consultationWithdraw struct {

@@ -306,7 +306,7 @@ func (n *Node) close(ctx context.Context, c participation.Consultation, reason s
 	if err != nil {
 		return r, err
 	}
-	return r, errors.Join(n.Federation.ClearWaiting(ctx, c.ID), n.recounts.add(ctx, n.Service, []participation.Consultation{c}))
+	return r, n.Federation.ClearWaiting(ctx, c.ID)
 }
 
 // publish turns events into activities and wakes the deliverer.
