@@ -174,7 +174,7 @@ func (s *Service) openEntry(c Consultation) (string, error) {
 
 // batchAtOnce bounds how many ballots are written to a log in one transaction,
 // for votes wait while it lasts.
-const batchAtOnce = 500
+const batchAtOnce = 1000
 
 // WriteLogs writes to the log of every open consultation the ballots that wait,
 // where the interval is over and enough of them do: at least k at once, drawn
