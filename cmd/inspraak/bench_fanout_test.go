@@ -86,7 +86,7 @@ func (p *program) fanOut(y *yardstick, what string, hosts, inboxes, times int) {
 	for h := range hosts {
 		s.follow(hostName("h", h), inboxes)
 	}
-	n := hosts * inboxes * times
+	n := hosts * inboxes * times * 2 // of each the question, and the checkpoint of its log
 	var each time.Duration
 	unit := y.during(y.sign, func() {
 		before := p.cpu()
