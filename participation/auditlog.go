@@ -1,7 +1,6 @@
 package participation
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -11,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"inspraak/participation/ballotlog"
 	"inspraak/participation/dataset"
@@ -271,26 +269,19 @@ func (l *logAudit) dataset() error {
 	if err != nil {
 		return misfitting("manifest.txt of the dataset: %v", err)
 	}
-	lines := bufio.NewScanner(strings.NewReader(text))
-	listed := 0
-	for lines.Scan() {
-		var sum, name string
-		var size int64
-		if n, _ := fmt.Sscanf(lines.Text(), "%64s %d %s", &sum, &size, &name); n != 3 {
-			continue // origin and title
-		}
-		listed++
+	entries := listed(text)
+	for _, e := range entries {
 		hash := sha256.New()
 		counter := &counter{to: hash}
-		if err := l.s.WriteDatasetFile(l.ctx, l.c, name, counter); err != nil {
+		if err := l.s.WriteDatasetFile(l.ctx, l.c, e.Name, counter); err != nil {
 			return err
 		}
-		if counter.n != size || hex.EncodeToString(hash.Sum(nil)) != sum {
-			return misfitting("%s of the dataset is not the file that was published", name)
+		if counter.n != e.Size || hex.EncodeToString(hash.Sum(nil)) != e.SHA256 {
+			return misfitting("%s of the dataset is not the file that was published", e.Name)
 		}
 	}
-	if listed != len(files)-1 {
-		return misfitting("the dataset has %d files beside its manifest, which lists %d", len(files)-1, listed)
+	if len(entries) != len(files)-1 {
+		return misfitting("the dataset has %d files beside its manifest, which lists %d", len(files)-1, len(entries))
 	}
 	return nil
 }

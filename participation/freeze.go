@@ -10,7 +10,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
 	"inspraak/participation/ballotlog"
 	"inspraak/participation/dataset"
@@ -47,11 +46,9 @@ func (s *Service) Dataset(ctx context.Context, c Consultation) ([]DatasetFile, e
 	if err != nil {
 		return nil, err
 	}
-	var sum string
-	var log DatasetFile
-	for line := range strings.Lines(string(manifest)) {
-		if n, _ := fmt.Sscan(line, &sum, &log.Size, &log.Name); n == 3 && log.Name == logFile {
-			files = append(files, log)
+	for _, e := range listed(string(manifest)) {
+		if e.Name == logFile {
+			files = append(files, e.DatasetFile)
 		}
 	}
 	names := dataset.Names()

@@ -33,16 +33,25 @@ func (s *Service) Manifest(ctx context.Context, c Consultation) (entries []Datas
 		return nil, nil, err
 	}
 	sums := map[string]string{}
-	for line := range strings.Lines(string(manifest)) {
-		if sum, rest, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " "); ok {
-			_, name, _ := strings.Cut(rest, " ")
-			sums[name] = sum
-		}
+	for _, e := range listed(string(manifest)) {
+		sums[e.Name] = e.SHA256
 	}
 	for _, f := range files {
 		entries = append(entries, DatasetEntry{f, sums[f.Name]})
 	}
 	return entries, manifest, nil
+}
+
+// listed are the files that the text of a manifest lists; its other lines are
+// passed over.
+func listed(manifest string) (entries []DatasetEntry) {
+	for line := range strings.Lines(manifest) {
+		var e DatasetEntry
+		if n, _ := fmt.Sscanf(line, "%64s %d %s", &e.SHA256, &e.Size, &e.Name); n == 3 {
+			entries = append(entries, e)
+		}
+	}
+	return entries
 }
 
 func (s *Service) smallFile(ctx context.Context, c Consultation, name string) ([]byte, error) {
