@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -21,30 +22,40 @@ type texts struct {
 	printer   *message.Printer
 }
 
+// loadTexts reads the texts of one language: locales/LANGUAGE/*.json, one file for
+// a subject. The same key in two files is an error.
 func loadTexts(lang string) (*texts, error) {
-	name := "locales/" + lang + ".json"
 	tag, err := language.Parse(lang)
 	if err != nil {
 		return nil, err
 	}
-	data, err := files.ReadFile(name)
+	names, err := fs.Glob(files, "locales/"+lang+"/*.json")
 	if err != nil {
 		return nil, err
 	}
 	bundle := i18n.NewBundle(tag)
 	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
-	file, err := bundle.ParseMessageFileBytes(data, name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
 	t := &texts{
 		lang: lang, localizer: i18n.NewLocalizer(bundle, lang), printer: message.NewPrinter(tag),
 		messages: map[string]*i18n.Message{}, plain: map[string]string{},
 	}
-	for _, m := range file.Messages {
-		t.messages[m.ID] = m
-		if m.One == "" && !strings.Contains(m.Other, "{{") {
-			t.plain[m.ID] = m.Other
+	for _, name := range names {
+		data, err := files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		file, err := bundle.ParseMessageFileBytes(data, lang+".json") // its name tells the language
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for _, m := range file.Messages {
+			if t.has(m.ID) {
+				return nil, fmt.Errorf("%s: another file has %q too", name, m.ID)
+			}
+			t.messages[m.ID] = m
+			if m.One == "" && !strings.Contains(m.Other, "{{") {
+				t.plain[m.ID] = m.Other
+			}
 		}
 	}
 	return t, nil
@@ -65,7 +76,7 @@ func (t *texts) hasGroup(group string) bool {
 func (t *texts) missing(o *texts) (problems []error) {
 	for key, m := range o.messages {
 		if mine := t.messages[key]; mine == nil || (mine.One == "") != (m.One == "") || mine.Other == "" {
-			problems = append(problems, fmt.Errorf("locales/%s.json: %q is missing, or lacks a plural form that %s has", t.lang, key, o.lang))
+			problems = append(problems, fmt.Errorf("locales/%s: %q is missing, or lacks a plural form that %s has", t.lang, key, o.lang))
 		}
 	}
 	return problems
