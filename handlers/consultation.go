@@ -169,7 +169,7 @@ func (v *consultationView) addDestruction(h *handler, c participation.Consultati
 }
 
 func (v *consultationView) addNumbers(h *handler, c participation.Consultation, r participation.Result) {
-	counts, voters, hidden := rows(c, r)
+	counts, voters, hidden := c.Shown(r)
 	v.Counts, v.WhyHidden, v.BatchSize = counts != nil, hidden, c.Terms.BatchSize
 	if v.Ended && v.Votable && !v.Counts {
 		v.WhyHidden = "counting"

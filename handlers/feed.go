@@ -105,7 +105,7 @@ func (h *handler) sentence(lang string, c participation.Consultation, r particip
 	var b strings.Builder
 	if c.Kind.HasOptions() {
 		b.WriteString(paragraph(h.Site.Count(lang, "feed.turnout", r.Turnout)))
-		counts, voters, hidden := rows(c, r)
+		counts, voters, hidden := c.Shown(r)
 		if hidden == "" {
 			b.WriteString("<ul>")
 			for i, n := range counts {

@@ -103,7 +103,7 @@ func (h *handler) result(c echo.Context) error {
 	if r.Version > 0 {
 		j.CountedAt = moment(r.At)
 	}
-	counts, _, hidden := rows(con, r)
+	counts, _, hidden := con.Shown(r)
 	j.Hidden = hidden
 	for i, name := range con.Options {
 		o := optionJSON{Name: name}

@@ -70,26 +70,6 @@ func (h *handler) snapshot(ctx context.Context, c participation.Consultation) (p
 	return r, err
 }
 
-// rows are the counts per option that may be shown, or nil and why not. The
-// same rule holds for page, feed and JSON: nothing while hidden. What is shown
-// are totals, which every server that follows has as well.
-func rows(c participation.Consultation, r participation.Result) (counts []int, voters int, hidden string) {
-	voters = r.Turnout - r.Pending
-	switch {
-	case !c.Kind.HasOptions():
-		return nil, 0, ""
-	case c.Phase == participation.Scheduled:
-		return nil, 0, "scheduled"
-	case !c.CountsVisible():
-		return nil, 0, "close"
-	case c.Phase == participation.Closed && !r.Final:
-		return nil, 0, "counting"
-	case len(r.Counts) != len(c.Options): // live, and the first batch is not full yet
-		return nil, 0, "live"
-	}
-	return r.Counts, voters, ""
-}
-
 func share(votes, voters int) float64 {
 	if voters == 0 {
 		return 0

@@ -40,3 +40,25 @@ func (r Result) Same(o Result) bool {
 	}
 	return true
 }
+
+// Shown returns the counts per option of a snapshot that may be told, or nil and
+// why not: "scheduled", "close" (hidden until then), "counting", or "live" (the
+// first batch is not full yet); nil and "" if it has no options. voters is how many
+// ballots they hold. Page, feed, API and report all ask here: nothing while hidden.
+// What is told are totals, which every server that follows has as well.
+func (c Consultation) Shown(r Result) (counts []int, voters int, hidden string) {
+	voters = r.Turnout - r.Pending
+	switch {
+	case !c.Kind.HasOptions():
+		return nil, 0, ""
+	case c.Phase == Scheduled:
+		return nil, 0, "scheduled"
+	case !c.CountsVisible():
+		return nil, 0, "close"
+	case c.Phase == Closed && !r.Final:
+		return nil, 0, "counting"
+	case len(r.Counts) != len(c.Options):
+		return nil, 0, "live"
+	}
+	return r.Counts, voters, ""
+}
