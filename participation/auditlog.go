@@ -21,10 +21,15 @@ func (s *Service) auditLog(ctx context.Context, c Consultation, a *Audit) (probl
 	if !c.Kind.HasOptions() {
 		return "", nil
 	}
-	l := &logAudit{s: s, ctx: ctx, c: c, tally: ballotlog.NewTally()}
+	l := &logAudit{s: s, ctx: ctx, c: c, tally: ballotlog.NewTally(ballotlog.NewSum())}
 	err = l.run(a)
-	a.Entries = l.tally.Entries
 	var found *misfit
+	if errors.As(err, &found) { // who names the place must know every entry
+		l.live = ballotlog.Set{}
+		l.tally = ballotlog.NewTally(l.live)
+		err = cmp.Or(l.run(a), err)
+	}
+	a.Entries = l.tally.Entries
 	if errors.As(err, &found) {
 		return found.Error(), nil
 	}
@@ -43,6 +48,7 @@ type logAudit struct {
 	ctx   context.Context
 	c     Consultation
 	tally *ballotlog.Tally
+	live  ballotlog.Set // of the tally; nil as long as nothing was found
 }
 
 func (l *logAudit) run(a *Audit) error {
@@ -156,19 +162,14 @@ func (l *logAudit) ballots() error {
 	if err != nil {
 		return err
 	}
-	logged, err := l.s.loggedBallots(l.ctx, l.c)
-	if err != nil {
-		return err
-	}
-	number := 0
-	err = l.s.Ballots(l.ctx, l.c.Number, func(voter Pseudonym, _ bool, sealed []byte) error {
+	number, waiting := 0, 0
+	err = l.s.LoggedBallots(l.ctx, l.c.Number, func(voter Pseudonym, waits bool, sealed []byte) error {
 		number++
-		if old, waits := logged[voter]; waits {
-			delete(logged, voter)
-			if old == nil {
-				return nil
-			}
-			sealed = old
+		if waits {
+			waiting++
+		}
+		if sealed == nil {
+			return nil
 		}
 		b, err := secret.openBallot(voter, sealed)
 		if err != nil {
@@ -179,7 +180,7 @@ func (l *logAudit) ballots() error {
 			if err != nil {
 				return err
 			}
-			if !l.tally.Take(m) {
+			if !l.tally.Live.Take(m) {
 				return misfitting("ballot %d in order of storage is not what the log says: no entry is of it", number)
 			}
 		}
@@ -188,13 +189,17 @@ func (l *logAudit) ballots() error {
 	if err != nil {
 		return err
 	}
-	if len(logged) > 0 {
-		return misfitting("%d ballots that wait for the log are missing", len(logged))
+	err = l.s.Awaiting(l.ctx, l.c.Number, func(Pseudonym, []byte) error {
+		waiting--
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if l.tally.Size > 0 {
-		return l.leftOver()
+	if waiting != 0 {
+		return misfitting("%d ballots that wait for the log are missing", -waiting)
 	}
-	return nil
+	return l.leftOver()
 }
 
 // rows is ballots for a consultation whose ballots are destroyed: it takes the
@@ -206,7 +211,7 @@ func (l *logAudit) rows() error {
 		if err != nil {
 			return err
 		}
-		if !l.tally.Take(m) {
+		if !l.tally.Live.Take(m) {
 			return misfitting("the row %s of ballots.csv is not what the log says: no entry is of it", r.Code)
 		}
 		return nil
@@ -219,22 +224,25 @@ func (l *logAudit) rows() error {
 		return misfitting("%v", err)
 	case err != nil:
 		return err
-	case published && l.tally.Size > 0:
+	case published:
 		return l.leftOver()
 	}
 	return nil
 }
 
-// leftOver names the first entry that no ballot is of.
+// leftOver names the first entry that no ballot is of, if there is one.
 func (l *logAudit) leftOver() error {
+	if l.tally.Live.Empty() {
+		return nil
+	}
 	err := l.s.LogEntries(l.ctx, l.c.Number, 0, 0, func(n int64, entry string) error {
-		if m, err := ballotlog.MarkOf(entry); err == nil && l.tally.Live[m] > 0 {
+		if m, err := ballotlog.MarkOf(entry); err == nil && l.live[m] > 0 {
 			return misfitting("entry %d of the log: its ballot is missing, or another one stands in its place", n)
 		}
 		return nil
 	})
 	if err == nil {
-		err = misfitting("%d entries of the log are of no ballot", l.tally.Size)
+		err = misfitting("ballots and log do not fit")
 	}
 	return err
 }

@@ -31,7 +31,7 @@ type Auditor struct {
 
 	origin  string
 	options Consultation // only for its rule of matching names
-	live    *ballotlog.Tally
+	live    ballotlog.Set
 	entries map[ballotlog.Mark]int64
 	codes   map[ballotlog.Mark]string
 	voters  map[string]*auditedVoter
@@ -54,11 +54,12 @@ type examined struct {
 // NewAuditor reads the entries of a consultation's log, up to and with the one
 // that closes it. It refuses a log that breaks the log's rules.
 func NewAuditor(entries []string) (*Auditor, error) {
-	a := &Auditor{live: ballotlog.NewTally(), entries: map[ballotlog.Mark]int64{}, codes: map[ballotlog.Mark]string{},
+	a := &Auditor{live: ballotlog.Set{}, entries: map[ballotlog.Mark]int64{}, codes: map[ballotlog.Mark]string{},
 		voters: map[string]*auditedVoter{}, owner: map[ballotlog.Mark]string{}}
+	tally := ballotlog.NewTally(a.live)
 	at := func(n int64) (string, error) { return entries[n], nil } // Tally asks for earlier ones only
 	for i, e := range entries {
-		if err := a.live.Add(e, at); err != nil {
+		if err := tally.Add(e, at); err != nil {
 			return nil, fmt.Errorf("audit: log: %w", err)
 		}
 		if ballotlog.Kind(e) == ballotlog.BallotType {
@@ -69,7 +70,7 @@ func NewAuditor(entries []string) (*Auditor, error) {
 			a.entries[m] = int64(i)
 		}
 	}
-	if !a.live.Closed {
+	if !tally.Closed {
 		return nil, errors.New("audit: log: it has not been closed")
 	}
 	if err := ballotlog.Parse(entries[0], ballotlog.OpenType, &a.Open); err != nil {
@@ -79,7 +80,7 @@ func NewAuditor(entries []string) (*Auditor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: log: %w", err)
 	}
-	a.Close, a.origin = a.live.Close, object.Host+"/log/"+a.Open.Consultation
+	a.Close, a.origin = tally.Close, object.Host+"/log/"+a.Open.Consultation
 	a.options = Consultation{Options: a.Open.Options}
 	return a, nil
 }
@@ -91,7 +92,7 @@ func (a *Auditor) Examine(fn func(Request) (Claim, error)) { a.examine = fn }
 // its code. One that is no ballot of the log is an error.
 func (a *Auditor) Published(code string, options []int, nonce string) error {
 	m, err := ballotlog.MarkOf(ballotlog.Ballot{Code: code, Options: options, Nonce: nonce}.Entry(a.origin))
-	if err == nil && a.live.Live[m] == 0 {
+	if err == nil && a.live[m] == 0 {
 		err = errors.New("the log has no such ballot")
 	}
 	if err != nil {
@@ -125,7 +126,7 @@ func (a *Auditor) add(e evidence) error {
 		if err != nil {
 			return err
 		}
-		if a.live.Live[m] > 0 { // else it was voided, or was never a ballot
+		if a.live[m] > 0 { // else it was voided, or was never a ballot
 			v.ballots[m] = b
 			a.owner[m] = e.Voter
 		}
@@ -201,8 +202,8 @@ func (a *Auditor) Verdict() []AuditedBallot {
 			found[m] = b
 		}
 	}
-	list := make([]AuditedBallot, 0, len(a.live.Live))
-	for m, n := range a.live.Live {
+	list := make([]AuditedBallot, 0, len(a.live))
+	for m, n := range a.live {
 		b, ok := found[m]
 		if !ok {
 			b = AuditedBallot{Entry: a.entries[m], Code: a.codes[m], Problem: "there is no evidence of it"}

@@ -1,7 +1,6 @@
 package participation
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -91,7 +90,7 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 	case !c.Kind.HasOptions() || !c.CountsVisible():
 	case r.Final:
 		var established int
-		if r.Counts, r.Turnout, established, err = s.tally(ctx, c, nil); err != nil {
+		if r.Counts, r.Turnout, established, err = s.tally(ctx, c, false); err != nil {
 			return Result{}, err
 		}
 		r.Classes = classes(established, r.Turnout)
@@ -101,11 +100,7 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 		// turnout waits as well: it would be less than the votes beside it.
 		shown := last.Turnout - last.Pending
 		if r.Counts, r.Entries, err = last.Counts, last.Entries, nil; r.Entries != head.Size {
-			logged, err := s.loggedBallots(ctx, c)
-			if err != nil {
-				return Result{}, err
-			}
-			if r.Counts, shown, _, err = s.tally(ctx, c, logged); err != nil {
+			if r.Counts, shown, _, err = s.tally(ctx, c, true); err != nil {
 				return Result{}, err
 			}
 			if r.Entries = head.Size; shown == 0 {
@@ -153,32 +148,22 @@ func (s *Service) countOnce(ctx context.Context, id string) (Result, error) {
 	})
 }
 
-// loggedBallots are the ballots of which the log says something else than the
-// ballot that is stored, sealed; nil where it says nothing. With them a tally is
-// one of the log.
-func (s *Service) loggedBallots(ctx context.Context, c Consultation) (map[Pseudonym][]byte, error) {
-	logged := map[Pseudonym][]byte{}
-	err := s.Awaiting(ctx, c.Number, func(voter Pseudonym, sealed []byte) error {
-		logged[voter] = bytes.Clone(sealed)
-		return nil
-	})
-	return logged, err
-}
-
 // tally opens every ballot and adds up: marks per option, ballots, and how many
-// of these are of established accounts. Those in logged it takes from there.
-func (s *Service) tally(ctx context.Context, c Consultation, logged map[Pseudonym][]byte) (counts []int, ballots, established int, err error) {
+// of these are of established accounts. It takes the ballots as they are stored,
+// or as the log has them: its tally is then one of the log.
+func (s *Service) tally(ctx context.Context, c Consultation, logged bool) (counts []int, ballots, established int, err error) {
 	secret, err := s.keys.Secret(c.ID)
 	if err != nil {
 		return nil, 0, 0, err
 	}
 	counts = make([]int, len(c.Options))
-	err = s.Ballots(ctx, c.Number, func(voter Pseudonym, _ bool, sealed []byte) error {
-		if old, waits := logged[voter]; waits {
-			if old == nil {
-				return nil
-			}
-			sealed = old
+	read := s.Ballots
+	if logged {
+		read = s.LoggedBallots
+	}
+	err = read(ctx, c.Number, func(voter Pseudonym, _ bool, sealed []byte) error {
+		if sealed == nil { // the log says nothing of it yet
+			return nil
 		}
 		b, err := secret.openBallot(voter, sealed)
 		if err != nil {

@@ -50,7 +50,7 @@ func (tw *town) reload(c participation.Consultation) participation.Consultation 
 // each step has a checkpoint.
 func (tw *town) steps(c participation.Consultation) string {
 	tw.t.Helper()
-	tally, said := ballotlog.NewTally(), []string{}
+	tally, said := ballotlog.NewTally(ballotlog.Set{}), []string{}
 	var all []string
 	must(tw.t, tw.LogEntries(tw.t.Context(), c.Number, 0, 0, func(_ int64, entry string) error {
 		all = append(all, entry)

@@ -52,6 +52,11 @@ type Reader interface {
 	// of their pseudonyms, until fn fails. counted is what SaveBallot was told;
 	// the bytes are fn's only while it runs.
 	Ballots(ctx context.Context, number int64, fn func(voter Pseudonym, counted bool, sealed []byte) error) error
+	// LoggedBallots calls fn for every ballot of a consultation as the log has it, in
+	// the order of their pseudonyms, until fn fails: where a ballot waits for the log,
+	// sealed is what the log still says, nil if nothing. The bytes are fn's only while
+	// it runs.
+	LoggedBallots(ctx context.Context, number int64, fn func(voter Pseudonym, waits bool, sealed []byte) error) error
 	// Ballot returns the sealed ballot of a voter.
 	Ballot(ctx context.Context, number int64, voter Pseudonym) (sealed []byte, err error)
 	Tallies(ctx context.Context, c Consultation) (Tallies, error)

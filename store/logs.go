@@ -14,7 +14,7 @@ type logStatements struct {
 	head, tile, find     statement
 	entry                *sql.Stmt
 	entries, checkpoints *sql.Stmt
-	awaiting             *sql.Stmt
+	awaiting, ballots    *sql.Stmt
 	files, part          *sql.Stmt
 
 	await, awaited, written           *sql.Stmt
@@ -33,8 +33,11 @@ func prepareLogs(p *preparer) logStatements {
 		entries:     p.read(`SELECT n, entry FROM log_entry WHERE consultation = ? AND n >= ? ORDER BY n LIMIT ?`),
 		checkpoints: p.read(`SELECT size, at, note FROM checkpoint WHERE consultation = ? ORDER BY size`),
 		awaiting:    p.read(`SELECT voter, logged FROM log_waiting WHERE consultation = ? ORDER BY voter`),
-		files:       p.read(`SELECT name, sum(length(content)) FROM dataset WHERE consultation = ? GROUP BY name ORDER BY name`),
-		part:        p.read(`SELECT content FROM dataset WHERE consultation = ? AND name = ? AND part = ?`),
+		ballots: p.read(`SELECT b.voter, w.voter IS NOT NULL, CASE WHEN w.voter IS NULL THEN b.sealed ELSE w.logged END
+			FROM ballot b LEFT JOIN log_waiting w ON w.consultation = b.consultation AND w.voter = b.voter
+			WHERE b.consultation = ? ORDER BY b.voter`),
+		files: p.read(`SELECT name, sum(length(content)) FROM dataset WHERE consultation = ? GROUP BY name ORDER BY name`),
+		part:  p.read(`SELECT content FROM dataset WHERE consultation = ? AND name = ? AND part = ?`),
 
 		savePart: p.write(`INSERT INTO dataset (consultation, name, part, content) VALUES (?, ?, ?, ?)`),
 		drop:     p.write(`DELETE FROM dataset WHERE consultation = ?`),
@@ -126,6 +129,20 @@ func (d *DB) Awaiting(ctx context.Context, number int64, fn func(participation.P
 			return fmt.Errorf("read what waits for the log: %w", err)
 		}
 		return fn(voter, logged)
+	}, number)
+}
+
+// LoggedBallots implements participation.Reader.
+func (d *DB) LoggedBallots(ctx context.Context, number int64, fn func(participation.Pseudonym, bool, []byte) error) error {
+	var voter participation.Pseudonym
+	var waits bool
+	var sealed sql.RawBytes
+	into := []any{digest{(*[16]byte)(&voter)}, &waits, &sealed}
+	return each(ctx, d.logs.ballots, func(row scanner) error {
+		if err := row(into...); err != nil {
+			return fmt.Errorf("read ballot as the log has it: %w", err)
+		}
+		return fn(voter, waits, sealed)
 	}, number)
 }
 

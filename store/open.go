@@ -96,6 +96,7 @@ func Open(ctx context.Context, path string, log *slog.Logger) (_ *DB, err error)
 	n := max(4, runtime.NumCPU())
 	d.readers.SetMaxOpenConns(n)
 	d.readers.SetMaxIdleConns(n)
+	d.readers.SetConnMaxIdleTime(time.Minute) // each has a page cache of 2 MB
 
 	p := preparer{ctx: ctx, writer: d.writer, readers: d.readers}
 	d.prepared = prepareAll(&p)
@@ -106,6 +107,15 @@ func Open(ctx context.Context, path string, log *slog.Logger) (_ *DB, err error)
 	d.counters.start, d.counters.probing = time.Now(), make(chan struct{}, 1)
 	go d.run()
 	return d, nil
+}
+
+// ReturnMemory lets go of the writer's page cache, up to 16 MB. Call it now and
+// then: after a burst nobody needs it, and under load it is soon full again.
+func (d *DB) ReturnMemory(ctx context.Context) error {
+	if _, err := d.writer.ExecContext(ctx, "PRAGMA shrink_memory"); err != nil {
+		return fmt.Errorf("return memory: %w", translate(err))
+	}
+	return nil
 }
 
 // protect sees to it that the file exists and that only its owner may read it.

@@ -213,7 +213,7 @@ func (n *Node) Run(ctx context.Context) error {
 	for _, job := range n.jobs() {
 		group.Go(func() error { n.repeat(ctx, job); return nil })
 	}
-	group.Go(func() error { n.repeat(ctx, job{"memory", 2 * time.Minute, returnMemory}); return nil })
+	group.Go(func() error { n.repeat(ctx, job{"memory", 2 * time.Minute, n.returnMemory}); return nil })
 	group.Go(func() error { return n.Federation.RunDelivery(ctx, n.wake) })
 	err = group.Wait()
 	if _, late := n.heartbeat(context.WithoutCancel(ctx)); late != nil {
@@ -340,13 +340,14 @@ func (n *Node) Step(ctx context.Context) (worked bool, err error) {
 
 // returnMemory gives the system back what a burst of votes took and nobody
 // needs any more. By itself the runtime would keep most of it while all is quiet.
-func returnMemory(context.Context) (worked bool, err error) {
+func (n *Node) returnMemory(ctx context.Context) (worked bool, err error) {
+	err = n.DB.ReturnMemory(ctx)
 	debug.FreeOSMemory()
-	return false, nil
+	return false, err
 }
 
 // paceGC trades memory that a small server has for time: the heap may grow to
-// five times what is live, and the collector works harder near 80 MiB. SQLite's
+// five times what is live, and the collector works harder near 64 MiB. SQLite's
 // memory comes on top. The
 // environment's GOGC and GOMEMLIMIT (package runtime) go before.
 func paceGC() {
@@ -354,7 +355,7 @@ func paceGC() {
 		debug.SetGCPercent(400)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(80 << 20)
+		debug.SetMemoryLimit(64 << 20)
 	}
 }
 

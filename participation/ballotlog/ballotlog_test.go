@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+	"pgregory.net/rapid"
 
 	"inspraak/participation/ballotlog"
 )
@@ -193,17 +194,40 @@ func TestTally(t *testing.T) {
 		{"an unknown type", []string{open, "gift/v1 {}"}, "entry 1", 0},
 		{"a ballot cut short", []string{open, one[:len(one)-1]}, "entry 1", 0},
 	} {
-		tally, err := ballotlog.NewTally(), error(nil)
+		set, err := ballotlog.Set{}, error(nil)
+		tally := ballotlog.NewTally(set)
 		for _, e := range c.entries {
 			if err = tally.Add(e, func(n int64) (string, error) { return c.entries[n], nil }); err != nil {
 				break
 			}
 		}
 		switch {
-		case c.wrong == "" && (err != nil || tally.Size != c.live):
-			t.Errorf("%s: %d live, %v", c.name, tally.Size, err)
+		case c.wrong == "" && (err != nil || len(set) != c.live):
+			t.Errorf("%s: %d live, %v", c.name, len(set), err)
 		case c.wrong != "" && (err == nil || !strings.HasPrefix(err.Error(), c.wrong+":")):
 			t.Errorf("%s: %v, want one of %s", c.name, err, c.wrong)
 		}
 	}
+}
+
+// A sum tells what a set tells when all is taken: whether it was all, and nothing
+// else.
+func TestSum(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		few := rapid.Map(rapid.IntRange(0, 9), func(i int) ballotlog.Mark { return ballotlog.Mark{15: byte(i)} })
+		added := rapid.SliceOf(few).Draw(t, "added")
+		taken := rapid.OneOf(rapid.Permutation(added), rapid.SliceOf(few)).Draw(t, "taken")
+		sum, set, all := ballotlog.NewSum(), ballotlog.Set{}, true
+		for _, m := range added {
+			sum.Add(m)
+			set.Add(m)
+		}
+		for _, m := range taken {
+			sum.Take(m)
+			all = set.Take(m) && all
+		}
+		if want := all && set.Empty(); sum.Empty() != want {
+			t.Errorf("a sum to which %v was added and from which %v was taken is empty: %v", added, taken, !want)
+		}
+	})
 }

@@ -25,8 +25,7 @@ func MarkOf(entry string) (m Mark, err error) {
 // Tally is what the entries of a log amount to.
 type Tally struct {
 	Entries int64
-	Live    map[Mark]int // ballot entries that are not void
-	Size    int          // how many
+	Live    Marks // ballot entries that are not void
 	Closed  bool
 	Close   Close
 	Destroy string // the newest step of the destruction, if there was one
@@ -34,8 +33,9 @@ type Tally struct {
 	void map[int64]bool
 }
 
-// NewTally is that of an empty log.
-func NewTally() *Tally { return &Tally{Live: map[Mark]int{}, void: map[int64]bool{}} }
+// NewTally is that of an empty log; live is empty and will hold its live ballot
+// entries.
+func NewTally(live Marks) *Tally { return &Tally{Live: live, void: map[int64]bool{}} }
 
 // Add takes the next entry and holds it to the rules of the log: opened once and
 // first, closed at most once, nothing but destruction after that, each void of
@@ -64,8 +64,7 @@ func (t *Tally) add(entry string, at func(n int64) (string, error)) error {
 		if err != nil {
 			return err
 		}
-		t.Live[m]++
-		t.Size++
+		t.Live.Add(m)
 	case VoidType:
 		var v Void
 		if err := Parse(entry, VoidType, &v); err != nil {
@@ -101,7 +100,7 @@ func (t *Tally) voids(n int64, at func(n int64) (string, error)) error {
 		return err
 	}
 	t.void[n] = true
-	if !t.Take(m) {
+	if !t.Live.Take(m) {
 		return fmt.Errorf("voids entry %d, which does not count", n)
 	}
 	return nil
@@ -119,18 +118,4 @@ func (t *Tally) destroys(step string) error {
 	}
 	t.Destroy = step
 	return nil
-}
-
-// Take removes one live ballot entry, and tells whether there was one.
-func (t *Tally) Take(m Mark) bool {
-	switch t.Live[m] {
-	case 0:
-		return false
-	case 1:
-		delete(t.Live, m)
-	default:
-		t.Live[m]--
-	}
-	t.Size--
-	return true
 }
