@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 
+	"golang.org/x/sync/errgroup"
+
 	"inspraak/participation"
 )
 
@@ -23,8 +25,14 @@ const keepAsIs = "keep database and backups as they are and have it looked into"
 // what is stored beside it, and the newest results against all ballots. It says
 // one sentence per invariant that holds, and one for each breach.
 func (o *office) checkInvariants(a *app, f *findings) error {
-	problems, err := o.db.Check(a.ctx)
-	if err != nil {
+	var problems []string
+	var together errgroup.Group // the longest two, each on a processor
+	together.Go(func() (err error) {
+		problems, err = o.db.Check(a.ctx)
+		return err
+	})
+	var ballots findings
+	if err := errors.Join(o.checkBallots(a, &ballots), together.Wait()); err != nil {
 		return err
 	}
 	for _, p := range problems {
@@ -33,10 +41,9 @@ func (o *office) checkInvariants(a *app, f *findings) error {
 	if len(problems) == 0 {
 		f.ok(invariantSound, "%s is sound", o.Database())
 	}
-	if err := o.checkBallots(a, f); err != nil {
-		return err
-	}
-	if problems, err = o.db.CheckDeliveries(a.ctx); err != nil {
+	*f = append(*f, ballots...)
+	problems, err := o.db.CheckDeliveries(a.ctx)
+	if err != nil {
 		return err
 	}
 	for _, p := range problems {
