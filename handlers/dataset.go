@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path"
 	"slices"
 	"strconv"
 	"time"
@@ -20,6 +19,7 @@ import (
 var dataTypes = map[string]string{
 	".md": "text/markdown; charset=utf-8", ".txt": "text/plain; charset=utf-8", ".py": "text/plain; charset=utf-8",
 	".csv": "text/csv; charset=utf-8; header=present", ".json": "application/json",
+	".jsonl": "application/jsonl; charset=utf-8", ".cat": "text/plain; charset=utf-8", ".blt": "text/plain; charset=utf-8",
 }
 
 // public finds a consultation whose data may be had. A withdrawn one is gone.
@@ -98,7 +98,8 @@ func (h *handler) datasetFile(c echo.Context) error {
 	if h.unchanged(c, tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	header.Set(echo.HeaderContentType, dataTypes[path.Ext(name)])
+	header.Set(echo.HeaderContentType, fileType(name))
+	describedBy(header, name)
 	header.Set(echo.HeaderContentLength, strconv.FormatInt(files[i].Size, 10))
 	return h.stream(c, func(w *stream) error { return h.Service.WriteDatasetFile(c.Request().Context(), con, name, w) })
 }
@@ -138,6 +139,9 @@ type datasetView struct {
 	URL, Title, Lang string
 	Files            []dataFileView
 	Check            checkView
+	Cite, OpenData   string
+	Exports          []exportView
+	Absent           []string // why there are no more
 }
 
 type dataFileView struct {
@@ -147,7 +151,7 @@ type dataFileView struct {
 
 // dataset lists the files of a dataset, and how to check them.
 func (h *handler) dataset(c echo.Context) error {
-	con, files, _, err := h.datasetOf(c)
+	con, files, manifest, err := h.datasetOf(c)
 	if err != nil || files == nil {
 		return err
 	}
@@ -166,6 +170,10 @@ func (h *handler) dataset(c echo.Context) error {
 		return err
 	}
 	v.Check.Files = "#files"
+	v.Cite, v.OpenData = h.cite(v.Page.Lang, con, manifest), v.Page.To("/data")
+	if v.Exports, v.Absent, err = h.exportViews(c.Request().Context(), v.Page, con); err != nil {
+		return err
+	}
 	return h.html(c, http.StatusOK, "dataset", v.Page, v)
 }
 

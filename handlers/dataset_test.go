@@ -77,7 +77,7 @@ func TestDataset(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"README.md": "text/markdown; charset=utf-8", "log.txt": "text/plain; charset=utf-8", "ballots.csv": "text/csv; charset=utf-8; header=present",
-		"result.json": "application/json", "ballots.csv-metadata.json": "application/json", "verify.py": "text/plain; charset=utf-8",
+		"result.json": "application/json", "ballots.csv-metadata.json": "application/csvm+json", "verify.py": "text/plain; charset=utf-8",
 		"manifest.txt": "text/plain; charset=utf-8",
 	} {
 		if types[name] != want {

@@ -37,6 +37,9 @@ type Config struct {
 	DataWords map[string]string // what to send in a direct message to see one's own data, by language; optional
 	CodeWords map[string]string // what to send there for one's code, by language
 
+	// OrganisationURI names the municipality in a register; optional.
+	OrganisationURI string
+
 	// TrustedProxies may name the visitor's address in X-Forwarded-For. From
 	// anybody else that header is ignored.
 	TrustedProxies []netip.Prefix
@@ -65,6 +68,7 @@ type handler struct {
 	slots                 chan struct{}
 	zones                 sync.Map // IANA name to *time.Location
 	origins               http.CrossOriginProtection
+	offered               offered
 }
 
 // New makes the handler of the whole site.

@@ -33,6 +33,7 @@ func routeClass(c echo.Context) string {
 	case strings.HasSuffix(path, ".atom"), strings.HasSuffix(path, ".json"), strings.HasPrefix(path, "/log/"):
 		return ClassFeed
 	case strings.HasSuffix(path, "/dataset.zip"), strings.HasSuffix(path, "/dataset/:name"),
+		strings.HasSuffix(path, "/exports/:file"), strings.HasPrefix(path, "/catalogus"),
 		strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt":
 		return ClassFile
 	case strings.HasPrefix(path, "/@"), strings.HasPrefix(path, "/consultations/"):
@@ -40,7 +41,7 @@ func routeClass(c echo.Context) string {
 			return ClassDocument
 		}
 		return ClassPage
-	case path == "/", path == "/about", path == "/logs", path == "/tags/:tag", path == "/my-data/:token":
+	case path == "/", path == "/about", path == "/logs", path == "/data", path == "/tags/:tag", path == "/my-data/:token":
 		return ClassPage
 	}
 	return ClassNone

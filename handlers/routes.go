@@ -5,6 +5,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+
+	"inspraak/participation/catalogue"
 )
 
 // routes is the map of the site: every address that the node answers.
@@ -57,6 +59,14 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/consultations/:slug/dataset/:name", h.datasetFile, h.limitPages)
 	get("/consultations/:slug/result.json", h.result, h.limitPages)
 	get("/@:name/feed.atom", h.feed, h.limitPages)
+
+	// Open data.
+	get("/data", h.openData, h.limitPages)
+	get("/catalogus", h.catalogueAny, h.limitPages)
+	for _, form := range []catalogue.Form{catalogue.Turtle, catalogue.JSONLD, catalogue.RDFXML} {
+		get("/catalogus."+string(form), h.catalogueFile(form), h.limitPages)
+	}
+	get("/consultations/:slug/exports/:file", h.export, h.limitPages)
 
 	// Files.
 	get("/media/:file", h.media, h.limitPages)

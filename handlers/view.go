@@ -104,6 +104,12 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:12])
 }
 
+// wholeDigest is SHA-256 in hexadecimal, for people to compare.
+func wholeDigest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
 // unchanged sets the ETag and tells whether the client has it (RFC 9110
 // §13.1.2; weak comparison).
 func (h *handler) unchanged(c echo.Context, tag string) bool {

@@ -29,6 +29,8 @@ const (
 	manifestFile  = "manifest.txt"
 	ballotsFile   = "ballots.csv"
 	integrityFile = "integrity.json"
+	questionFile  = "question.json"
+	resultFile    = "result.json"
 	logFile       = "log.txt" // not kept a second time: it is the log
 )
 

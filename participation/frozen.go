@@ -46,9 +46,12 @@ func (s *Service) Manifest(ctx context.Context, c Consultation) (entries []Datas
 // passed over.
 func listed(manifest string) (entries []DatasetEntry) {
 	for line := range strings.Lines(manifest) {
-		var e DatasetEntry
-		if n, _ := fmt.Sscanf(line, "%64s %d %s", &e.SHA256, &e.Size, &e.Name); n == 3 {
-			entries = append(entries, e)
+		words := strings.Fields(line)
+		if len(words) != 3 || len(words[0]) != 64 {
+			continue
+		}
+		if size, err := strconv.ParseInt(words[1], 10, 64); err == nil {
+			entries = append(entries, DatasetEntry{DatasetFile{words[2], size}, words[0]})
 		}
 	}
 	return entries

@@ -87,6 +87,8 @@ type Reader interface {
 	// DatasetPart returns a part of a file, numbered from 0. Nothing is held open
 	// between two parts, however slow the one is who reads them.
 	DatasetPart(ctx context.Context, number int64, name string, part int) ([]byte, error)
+	// Frozen lists the closed consultations whose dataset is whole, by number.
+	Frozen(ctx context.Context) ([]int64, error)
 
 	// Acquaintances calls fn for every account that had followed a channel or
 	// replied before a moment, once for each of the two.
@@ -117,6 +119,7 @@ type Filter struct {
 	// DueBefore selects those whose next change by the clock lies at or before
 	// it: Scheduled by OpensAt, Open by Deadline.
 	DueBefore time.Time
+	Frozen    bool // only those whose dataset is whole
 	Limit     int
 }
 

@@ -15,7 +15,7 @@ type logStatements struct {
 	entry                *sql.Stmt
 	entries, checkpoints *sql.Stmt
 	awaiting, ballots    *sql.Stmt
-	files, part          *sql.Stmt
+	frozen, files, part  *sql.Stmt
 
 	await, awaited, written           *sql.Stmt
 	taken, take                       *sql.Stmt
@@ -38,6 +38,8 @@ func prepareLogs(p *preparer) logStatements {
 			WHERE b.consultation = ? ORDER BY b.voter`),
 		files: p.read(`SELECT name, sum(length(content)) FROM dataset WHERE consultation = ? GROUP BY name ORDER BY name`),
 		part:  p.read(`SELECT content FROM dataset WHERE consultation = ? AND name = ? AND part = ?`),
+		frozen: p.read(`SELECT number FROM consultation WHERE phase = 'closed'
+			AND EXISTS (SELECT 1 FROM dataset WHERE consultation = number AND name = 'manifest.txt') ORDER BY number`),
 
 		savePart: p.write(`INSERT INTO dataset (consultation, name, part, content) VALUES (?, ?, ?, ?)`),
 		drop:     p.write(`DELETE FROM dataset WHERE consultation = ?`),
@@ -240,6 +242,14 @@ func (d *DB) DatasetFiles(ctx context.Context, number int64) ([]participation.Da
 func (d *DB) DatasetPart(ctx context.Context, number int64, name string, part int) ([]byte, error) {
 	content, err := column[[]byte](one(ctx, d.logs.part, number, name, part))
 	return content, named(err, "dataset file", name)
+}
+
+// Frozen implements participation.Reader.
+func (d *DB) Frozen(ctx context.Context) ([]int64, error) {
+	return list(ctx, d.logs.frozen, func(row scanner) (n int64, err error) {
+		err = row(&n)
+		return n, err
+	})
 }
 
 // SaveDatasetPart implements participation.Tx.

@@ -2,12 +2,8 @@ package catalogue_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"inspraak/participation/catalogue"
+	"inspraak/participation/catalogue/cataloguetest"
 )
 
 // hostile has what could end a string, a tag, an address or a line in any form,
@@ -51,45 +48,18 @@ func sample() catalogue.Catalogue {
 	}
 }
 
-type term struct{ Kind, Value, Language, Datatype string }
-
-type triple [3]term
-
-// read lets a library read a form.
-func read(t *testing.T, form catalogue.Form, source []byte) []triple {
-	t.Helper()
-	const interop = "../../interop"
-	program := filepath.Join(interop, "node_modules/.bin/node")
-	if _, err := os.Stat(program); err != nil {
-		t.Fatalf("%v\nThe Node modules of interop/ are missing. Run: make tools", err)
-	}
-	c := exec.CommandContext(t.Context(), program, filepath.Join(interop, "rdf/triples.mjs"), string(form))
-	var stderr bytes.Buffer
-	c.Stdin, c.Stderr = bytes.NewReader(source), &stderr
-	out, err := c.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s\n%s", form, err, stderr.Bytes(), source)
-	}
-	var triples []triple
-	if err := json.Unmarshal(out, &triples); err != nil {
-		t.Fatal(err)
-	}
-	slices.SortFunc(triples, func(a, b triple) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
-	return triples
-}
-
 var forms = []catalogue.Form{catalogue.Turtle, catalogue.JSONLD, catalogue.RDFXML}
 
 // The three forms say the same to who reads them, and say it as it was meant,
 // whatever stands in a title.
 func TestFormsSayTheSame(t *testing.T) {
 	c := sample()
-	first := read(t, forms[0], c.Write(forms[0]))
+	first := cataloguetest.Read(t, string(forms[0]), c.Write(forms[0]))
 	if len(first) < 100 {
 		t.Fatalf("%d triples", len(first))
 	}
 	for _, f := range forms[1:] {
-		if diff := cmp.Diff(first, read(t, f, c.Write(f))); diff != "" {
+		if diff := cmp.Diff(first, cataloguetest.Read(t, string(f), c.Write(f))); diff != "" {
 			t.Errorf("%s and %s differ:\n%s", forms[0], f, diff)
 		}
 		if !bytes.Equal(c.Write(f), c.Write(f)) {
@@ -112,149 +82,17 @@ func TestFormsSayTheSame(t *testing.T) {
 }
 
 const (
-	dct  = "http://purl.org/dc/terms/"
-	dcat = "http://www.w3.org/ns/dcat#"
-	foaf = "http://xmlns.com/foaf/0.1/"
-	a    = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+	dct     = "http://purl.org/dc/terms/"
+	dcat    = "http://www.w3.org/ns/dcat#"
+	rdfType = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 )
-
-// A rule of the profile: how often a property is said of a class, and what its
-// values are: things of a class ("" for any thing), texts ("text") or of a datatype
-// ("xsd:…").
-type rule struct {
-	class, property string
-	least, most     int // most 0: any number
-	value           string
-}
-
-// rules are those of DCAT-AP-NL 3.0 (chapter Klassen), for all that a catalogue of
-// ours says: what is mandatory, and of the rest how many and of what kind.
-func rules() []rule {
-	const concept, document, agent, kind = "http://www.w3.org/2004/02/skos/core#Concept", foaf + "Document", foaf + "Agent", "http://www.w3.org/2006/vcard/ns#Kind"
-	const rights, licence, tongue, media = dct + "RightsStatement", dct + "LicenseDocument", dct + "LinguisticSystem", dct + "MediaType"
-	return []rule{
-		{dcat + "Catalog", dct + "title", 1, 0, "text"},
-		{dcat + "Catalog", dct + "description", 1, 0, "text"},
-		{dcat + "Catalog", dct + "publisher", 1, 1, agent},
-		{dcat + "Catalog", dct + "creator", 0, 1, agent},
-		{dcat + "Catalog", dcat + "contactPoint", 1, 1, kind},
-		{dcat + "Catalog", dcat + "dataset", 1, 0, dcat + "Dataset"},
-		{dcat + "Catalog", dcat + "service", 0, 0, dcat + "DataService"},
-		{dcat + "Catalog", dct + "license", 0, 1, licence},
-		{dcat + "Catalog", dct + "language", 0, 0, tongue},
-		{dcat + "Catalog", dcat + "themeTaxonomy", 0, 0, "http://www.w3.org/2004/02/skos/core#ConceptScheme"},
-		{dcat + "Catalog", foaf + "homepage", 0, 1, document},
-
-		{dcat + "Dataset", dct + "title", 1, 0, "text"},
-		{dcat + "Dataset", dct + "description", 1, 0, "text"},
-		{dcat + "Dataset", dct + "identifier", 1, 1, "text"},
-		{dcat + "Dataset", dct + "publisher", 1, 1, agent},
-		{dcat + "Dataset", dct + "creator", 1, 0, agent},
-		{dcat + "Dataset", dcat + "contactPoint", 1, 1, kind}, // the text says 1..n, the shapes 1
-		{dcat + "Dataset", dcat + "theme", 1, 0, concept},
-		{dcat + "Dataset", dct + "accessRights", 1, 1, rights},
-		{dcat + "Dataset", dcat + "distribution", 0, 0, dcat + "Distribution"},
-		{dcat + "Dataset", dcat + "landingPage", 0, 0, document},
-		{dcat + "Dataset", foaf + "page", 0, 0, document},
-		{dcat + "Dataset", dcat + "keyword", 0, 0, "text"},
-		{dcat + "Dataset", dct + "language", 0, 0, tongue},
-		{dcat + "Dataset", dct + "issued", 0, 1, "xsd:dateTime"},
-		{dcat + "Dataset", dct + "modified", 0, 1, "xsd:dateTime"},
-		{dcat + "Dataset", dcat + "version", 0, 1, "text"},
-		{dcat + "Dataset", dct + "temporal", 0, 0, dct + "PeriodOfTime"},
-		{dcat + "Dataset", dct + "accrualPeriodicity", 0, 1, dct + "Frequency"},
-
-		{dcat + "Distribution", dcat + "accessURL", 1, 1, ""},
-		{dcat + "Distribution", dct + "license", 1, 1, licence},
-		{dcat + "Distribution", dct + "title", 0, 0, "text"},
-		{dcat + "Distribution", dcat + "downloadURL", 0, 1, ""},
-		{dcat + "Distribution", dcat + "mediaType", 1, 1, media}, // conditional: wherever there is a download
-		{dcat + "Distribution", dct + "format", 0, 1, dct + "MediaTypeOrExtent"},
-		{dcat + "Distribution", dct + "language", 0, 0, tongue},
-		{dcat + "Distribution", dct + "conformsTo", 0, 0, dct + "Standard"},
-		{dcat + "Distribution", dcat + "accessService", 0, 1, dcat + "DataService"},
-		{dcat + "Distribution", dcat + "byteSize", 0, 1, "xsd:nonNegativeInteger"},
-		{dcat + "Distribution", "http://spdx.org/rdf/terms#checksum", 0, 1, "http://spdx.org/rdf/terms#Checksum"},
-
-		{dcat + "DataService", dct + "title", 1, 0, "text"},
-		{dcat + "DataService", dct + "description", 1, 0, "text"},
-		{dcat + "DataService", dct + "identifier", 1, 1, "text"},
-		{dcat + "DataService", dct + "publisher", 1, 1, agent},
-		{dcat + "DataService", dct + "creator", 0, 1, agent},
-		{dcat + "DataService", dcat + "contactPoint", 1, 1, kind},
-		{dcat + "DataService", dcat + "theme", 1, 0, concept},
-		{dcat + "DataService", dct + "license", 1, 1, licence},
-		{dcat + "DataService", dct + "accessRights", 1, 1, rights},
-		{dcat + "DataService", dcat + "endpointURL", 1, 1, ""},
-		{dcat + "DataService", dcat + "endpointDescription", 1, 1, ""},
-		{dcat + "DataService", dcat + "landingPage", 0, 0, document},
-		{dcat + "DataService", dcat + "servesDataset", 0, 0, dcat + "Dataset"},
-
-		{foaf + "Agent", foaf + "name", 1, 0, "text"},
-		{foaf + "Agent", dct + "type", 0, 1, concept},
-		{dct + "PeriodOfTime", dcat + "startDate", 0, 1, "xsd:dateTime"},
-		{dct + "PeriodOfTime", dcat + "endDate", 0, 1, "xsd:dateTime"},
-		{"http://spdx.org/rdf/terms#Checksum", "http://spdx.org/rdf/terms#algorithm", 1, 1, ""},
-		{"http://spdx.org/rdf/terms#Checksum", "http://spdx.org/rdf/terms#checksumValue", 1, 1, "xsd:hexBinary"},
-	}
-}
-
-// broken lists the rules that triples break, and what they say that no rule knows.
-func broken(triples []triple) (problems []string) {
-	classes := map[string][]string{}
-	said := map[string]map[string][]term{}
-	for _, x := range triples {
-		if x[1].Value == a {
-			classes[x[0].Value] = append(classes[x[0].Value], x[2].Value)
-		}
-		if said[x[0].Value] == nil {
-			said[x[0].Value] = map[string][]term{}
-		}
-		said[x[0].Value][x[1].Value] = append(said[x[0].Value][x[1].Value], x[2])
-	}
-	known := map[string]bool{}
-	for _, r := range rules() {
-		known[r.class+" "+r.property] = true
-		for thing, of := range classes {
-			if !slices.Contains(of, r.class) {
-				continue
-			}
-			values := said[thing][r.property]
-			if len(values) < r.least || r.most > 0 && len(values) > r.most {
-				problems = append(problems, fmt.Sprintf("%s: %d × %s", thing, len(values), r.property))
-			}
-			for _, v := range values {
-				datatype := strings.Replace(v.Datatype, "http://www.w3.org/2001/XMLSchema#", "xsd:", 1)
-				plain := datatype == "xsd:string" || v.Language != ""
-				switch {
-				case r.value == "text" && v.Kind == "Literal" && plain && v.Value != "":
-				case strings.HasPrefix(r.value, "xsd:") && datatype == r.value:
-				case r.value == "" && v.Kind == "NamedNode" && strings.Contains(v.Value, ":"):
-				case r.value != "" && v.Kind == "NamedNode" && slices.Contains(classes[v.Value], r.value):
-				default:
-					problems = append(problems, fmt.Sprintf("%s: %s is %v, want %s", thing, r.property, v, r.value))
-				}
-			}
-		}
-	}
-	for thing, of := range classes {
-		for property := range said[thing] {
-			ruled := slices.ContainsFunc(of, func(c string) bool { return known[c+" "+property] })
-			if strings.HasPrefix(of[0], dcat) && property != a && !ruled {
-				problems = append(problems, fmt.Sprintf("%s: no rule knows %s", thing, property))
-			}
-		}
-	}
-	slices.Sort(problems)
-	return problems
-}
 
 // A catalogue has all that DCAT-AP-NL 3.0 asks for, and every value is of the kind
 // that it asks for.
 func TestProfile(t *testing.T) {
 	c := sample()
-	triples := read(t, catalogue.Turtle, c.Write(catalogue.Turtle))
-	if problems := broken(triples); len(problems) > 0 {
+	triples := cataloguetest.Read(t, "ttl", c.Write(catalogue.Turtle))
+	if problems := cataloguetest.Broken(triples); len(problems) > 0 {
 		t.Errorf("%s", strings.Join(problems, "\n"))
 	}
 	for _, list := range []struct{ property, value string }{
@@ -266,7 +104,7 @@ func TestProfile(t *testing.T) {
 		{dcat + "mediaType", "https://www.iana.org/assignments/media-types/text/csv"},
 		{dct + "format", "http://publications.europa.eu/resource/authority/file-type/ZIP"},
 	} {
-		if !slices.ContainsFunc(triples, func(x triple) bool { return x[1].Value == list.property && x[2].Value == list.value }) {
+		if !slices.ContainsFunc(triples, func(x cataloguetest.Triple) bool { return x[1].Value == list.property && x[2].Value == list.value }) {
 			t.Errorf("nothing has the %s %s", list.property, list.value)
 		}
 	}
@@ -276,30 +114,30 @@ func TestProfile(t *testing.T) {
 // fail.
 func TestProfileIsChecked(t *testing.T) {
 	c := sample()
-	triples := read(t, catalogue.Turtle, c.Write(catalogue.Turtle))
-	for _, r := range rules() {
-		if r.least == 0 {
+	triples := cataloguetest.Read(t, "ttl", c.Write(catalogue.Turtle))
+	for _, r := range cataloguetest.Rules() {
+		if r.Least == 0 {
 			continue
 		}
 		of := map[string]bool{}
 		for _, x := range triples {
-			if x[1].Value == a && x[2].Value == r.class {
+			if x[1].Value == rdfType && x[2].Value == r.Class {
 				of[x[0].Value] = true
 			}
 		}
 		if len(of) == 0 {
-			t.Errorf("there is no %s", r.class)
+			t.Errorf("there is no %s", r.Class)
 		}
-		without, wrong := []triple{}, slices.Clone(triples)
+		without, wrong := []cataloguetest.Triple{}, slices.Clone(triples)
 		for i, x := range triples {
-			if !of[x[0].Value] || x[1].Value != r.property {
+			if !of[x[0].Value] || x[1].Value != r.Property {
 				without = append(without, x)
 				continue
 			}
-			wrong[i][2] = term{Kind: "Literal", Value: "x", Datatype: "http://www.w3.org/2001/XMLSchema#boolean"}
+			wrong[i][2] = cataloguetest.Term{Kind: "Literal", Value: "x", Datatype: "http://www.w3.org/2001/XMLSchema#boolean"}
 		}
-		if len(broken(without)) == 0 || len(broken(wrong)) == 0 {
-			t.Errorf("nobody misses %s of %s", r.property, r.class)
+		if len(cataloguetest.Broken(without)) == 0 || len(cataloguetest.Broken(wrong)) == 0 {
+			t.Errorf("nobody misses %s of %s", r.Property, r.Class)
 		}
 	}
 }
@@ -311,7 +149,7 @@ func TestUnknownIsLeftOut(t *testing.T) {
 	c.Contact.Email, c.Datasets[1].Documentation, c.Datasets[1].Language = "", "", "xx"
 	c.Datasets[1].From, c.Datasets[1].Distributions[1].SHA256 = time.Time{}, ""
 	source := c.Write(catalogue.Turtle)
-	if problems := broken(read(t, catalogue.Turtle, source)); len(problems) > 0 {
+	if problems := cataloguetest.Broken(cataloguetest.Read(t, "ttl", source)); len(problems) > 0 {
 		t.Errorf("%s", strings.Join(problems, "\n"))
 	}
 	for _, gone := range []string{"mailto:", "README", "PeriodOfTime", "Checksum", "<>", `""`} {
@@ -329,7 +167,7 @@ func FuzzForms(f *testing.F) {
 		c.Title, c.Contact.Page = both(text, text), "https://inspraak.example/"+text
 		told := map[string]string{}
 		for _, form := range forms {
-			told[fmt.Sprint(read(t, form, c.Write(form)))] = string(form)
+			told[fmt.Sprint(cataloguetest.Read(t, string(form), c.Write(form)))] = string(form)
 		}
 		if len(told) != 1 {
 			t.Errorf("%q: the forms differ: %q", text, slices.Collect(maps.Values(told)))

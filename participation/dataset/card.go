@@ -7,6 +7,10 @@ import (
 	"text/template"
 )
 
+// Licence is that of every dataset, and of all else that a node publishes of its
+// own. Its text is in LICENSE.txt.
+const Licence = "https://creativecommons.org/publicdomain/zero/1.0/"
+
 //go:embed card.md
 var cardText string
 

@@ -2,15 +2,18 @@ package dataset
 
 import (
 	"io"
+	"strings"
 	"time"
 )
 
 // table describes a CSV file, once for its header line, its metadata and the
 // data card.
 type table struct {
-	File    string
-	Title   words
-	Columns []column // the first one is the key
+	File     string
+	Title    words
+	Columns  []column
+	Key      int  // how many of them, the first ones, are the key together; 0 means 1
+	Headless bool // it has no header line
 }
 
 type column struct {
@@ -19,7 +22,12 @@ type column struct {
 	Meaning   words // with form or unit
 	Datatype  map[string]any
 	Separator string
+	Empty     bool // a cell may be
 }
+
+// name is that of a column in metadata, where no hyphen may be (CSVW vocabulary,
+// section 5.5.1).
+func (c column) name() string { return strings.ReplaceAll(c.Name, "-", "_") }
 
 // words is a text in both languages.
 type words struct{ EN, NL string }
@@ -53,7 +61,7 @@ func ballots(in Input) table {
 			"staat voor een keuze van een stemmer, die de code kreeg, alleen in deze raadpleging. Vier groepen van vier tekens A–Z en 2–7, met streepjes",
 		}
 	}
-	return table{"ballots.csv", words{"Ballots", "Stemmen"}, []column{
+	return table{File: "ballots.csv", Title: words{"Ballots", "Stemmen"}, Columns: []column{
 		{
 			Name: "code", Title: words{"Code", "Code"}, Meaning: code,
 			Datatype: map[string]any{"base": "string", "format": "[A-Z2-7]{4}(-[A-Z2-7]{4}){3}"},
@@ -75,7 +83,7 @@ func ballots(in Input) table {
 }
 
 func servers(Input) table {
-	return table{"servers.csv", words{"Ballots by server", "Stemmen per server"}, []column{
+	return table{File: "servers.csv", Title: words{"Ballots by server", "Stemmen per server"}, Columns: []column{
 		{
 			Name: "server", Title: words{"Server", "Server"},
 			Meaning: words{
@@ -104,7 +112,7 @@ func servers(Input) table {
 }
 
 func refused(Input) table {
-	return table{"refused.csv", words{"Votes not counted", "Niet getelde stemmen"}, []column{
+	return table{File: "refused.csv", Title: words{"Votes not counted", "Niet getelde stemmen"}, Columns: []column{
 		{
 			Name: "reason", Title: words{"Reason", "Reden"},
 			Meaning: words{
@@ -154,15 +162,19 @@ func metadata(of func(Input) table) file {
 
 func describe(in Input, t table) any {
 	var columns []any
-	for _, c := range t.Columns {
+	var key []string
+	for i, c := range t.Columns {
+		if i < max(t.Key, 1) {
+			key = append(key, c.name())
+		}
 		columns = append(columns, csvwColumn{
-			Name: c.Name,
+			Name: c.name(),
 			// What the header line says must be among the titles (section 5.5.1).
 			Titles:      map[string][]string{"en": {c.Name, c.Title.EN}, "nl": {c.Name, c.Title.NL}},
 			Description: tagged(c.Meaning),
 			Datatype:    c.Datatype,
 			Separator:   c.Separator,
-			Required:    true,
+			Required:    !c.Empty,
 		})
 	}
 	return csvwTable{
@@ -170,17 +182,17 @@ func describe(in Input, t table) any {
 		URL:     t.File,
 		Title:   tagged(t.Title),
 		Creator: in.Municipality,
-		License: map[string]string{"@id": "https://creativecommons.org/publicdomain/zero/1.0/"},
+		License: map[string]string{"@id": Licence},
 		Issued:  map[string]string{"@value": in.Closed.UTC().Format(time.RFC3339), "@type": "xsd:dateTime"},
 		PartOf: map[string]any{
 			"@id":      in.Page,
 			"dc:title": map[string]string{"@value": in.Title, "@language": in.Language},
 		},
 		Dialect: map[string]any{
-			"encoding": "utf-8", "header": true, "delimiter": ",", "quoteChar": `"`, "doubleQuote": true,
+			"encoding": "utf-8", "header": !t.Headless, "delimiter": ",", "quoteChar": `"`, "doubleQuote": true,
 			"lineTerminators": []string{"\n"},
 		},
-		Schema: csvwSchema{columns, t.Columns[0].Name},
+		Schema: csvwSchema{columns, oneOrMore(key)},
 	}
 }
 
@@ -197,8 +209,8 @@ type csvwTable struct {
 }
 
 type csvwSchema struct {
-	Columns    []any  `json:"columns"`
-	PrimaryKey string `json:"primaryKey"`
+	Columns    []any `json:"columns"`
+	PrimaryKey any   `json:"primaryKey"` // a string or several
 }
 
 type csvwColumn struct {
@@ -208,6 +220,14 @@ type csvwColumn struct {
 	Datatype    map[string]any      `json:"datatype"`
 	Separator   string              `json:"separator,omitempty"`
 	Required    bool                `json:"required"`
+}
+
+// oneOrMore is a string, or an array of several.
+func oneOrMore(list []string) any {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return list
 }
 
 func tagged(w words) []any {
