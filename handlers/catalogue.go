@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -45,7 +46,7 @@ func (h *handler) catalogueFile(form catalogue.Form) echo.HandlerFunc {
 		header.Set("Cache-Control", "no-cache")
 		header.Add(echo.HeaderVary, echo.HeaderAcceptEncoding)
 		header.Add("Link", `<`+h.URLs.Base+`/catalogus>; rel="canonical"`)
-		packed := preferred(r.Header.Get(echo.HeaderAcceptEncoding), "gzip", "identity") == "gzip"
+		packed := preferred(cmp.Or(r.Header.Get(echo.HeaderAcceptEncoding), "identity"), "gzip", "identity") == "gzip"
 		tag := o.tag
 		if packed {
 			tag += "-gzip"

@@ -35,6 +35,7 @@ type Config struct {
 	Language         string         `yaml:"language"`
 	Timezone         string         `yaml:"timezone"`
 	Contact          string         `yaml:"contact"`
+	OrganisationURI  string         `yaml:"organisation_uri"`
 	About            Texts          `yaml:"about"`
 	OtherWays        Texts          `yaml:"other_ways"`
 	Commands         CommandsConfig `yaml:"commands"`
@@ -195,6 +196,9 @@ func (c *Config) check(bad func(key, format string, args ...any)) {
 	c.Zone = zone
 	if !contactable(c.Contact) {
 		bad("contact", "%q: give an e-mail address or the address of a contact page, where citizens reach a human", c.Contact)
+	}
+	if u, err := url.Parse(c.OrganisationURI); c.OrganisationURI != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		bad("organisation_uri", "%q: give the municipality's address in the TOOI register, such as https://identifier.overheid.nl/tooi/id/gemeente/gm0344", c.OrganisationURI)
 	}
 	participation.Commands(c.Commands).Check(func(key, format string, args ...any) { bad("commands."+key, format, args...) })
 	c.Defaults.check("defaults.", bad)
