@@ -18,7 +18,7 @@ func BenchmarkCatalogue(b *testing.B) {
 		s.close(c)
 	}
 	s.freeze()
-	tag := s.get("/catalogus.ttl").Header().Get("ETag")
+	tag := s.get("/catalogus.ttl", "Accept-Encoding", "gzip").Header().Get("ETag")
 	for _, c := range []struct {
 		name, path, tag string
 		status          int

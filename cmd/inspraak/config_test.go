@@ -62,7 +62,7 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	example.About, example.OtherWays, example.TrustedProxies, example.BackupRecipients, example.Metrics = Texts{}, Texts{}, nil, nil, MetricsConfig{}
-	example.Destroyers = nil
+	example.Destroyers, example.OrganisationURI = nil, ""
 	if !reflect.DeepEqual(example, least) {
 		t.Errorf("defaults are\n%+v, the example shows\n%+v", least, example)
 	}
