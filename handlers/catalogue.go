@@ -190,10 +190,10 @@ func (h *handler) describe(datasets []participation.OpenDataset) catalogue.Catal
 		Publisher: catalogue.Organisation{URI: publisher, Name: h.Name}, Contact: contact,
 		Service: catalogue.Service{
 			URI: base + "/api/v1", Page: base + "/api", Endpoint: base + "/api/v1", Description: base + "/api/v1/openapi.json",
-			Title: words("catalogue.api", "Name", h.Name), Explanation: words("catalogue.api-what"),
+			Title: words("catalogue.api", "Name", h.Name), Explanation: words("catalogue.api-what"), Keywords: words("catalogue.keyword"),
 		},
 		Datasets: []catalogue.Dataset{{
-			URI: base + "/data#consultations", Page: base + "/data", Grows: true,
+			URI: base + "/data#consultations", Page: base + "/data", Documentation: base + "/api", Grows: true,
 			Title: words("catalogue.now", "Name", h.Name), Description: words("catalogue.now-what"), Keywords: words("catalogue.keyword"),
 			Distributions: []catalogue.Distribution{{
 				URI: base + "/data#api", Title: words("catalogue.now-file"), Access: base + "/api/v1/consultations", MediaType: "application/json", Service: true,

@@ -197,6 +197,8 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		page("checkpoint", post(participation.CheckpointPost), 200, "Controlepunt van het stemlogboek", "Checkpoint of the ballot log"),
 		page("logs", "/logs", 200, "Onze telsleutel", "Our log key"),
 		page("dataset", "/consultations/closed/dataset", 200, "De bestanden", "The files"),
+		page("data", "/data", 200, "Vragen die nog open zijn", "Questions that are still open"),
+		page("no-export", "/consultations/closed/exports/polis-votes.csv", 404, "Dit bestand is er niet", "There is no such file"),
 		page("figures", "/consultations/figures/figures", 200, "Alle andere servers samen", "All other servers together"),
 		page("figures-few", "/consultations/closed/figures", 200, "Er zijn minder dan 30 stemmen.", "There are fewer than 30 votes."),
 		page("soon", "/consultations/hidden/dataset", 404, "komen na de sluiting", "come after closing"),

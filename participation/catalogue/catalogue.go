@@ -54,6 +54,7 @@ type Service struct {
 	Endpoint           string // root of all its addresses
 	Description        string // address of its OpenAPI document
 	Title, Explanation Text
+	Keywords           Text
 }
 
 // Dataset is data that belong together.
@@ -210,6 +211,10 @@ func (c Catalogue) service(g *graph) {
 	t.link("dcat:endpointURL", s.Endpoint)
 	t.link("dcat:endpointDescription", s.Description)
 	t.link("dcat:landingPage", s.Page)
+	t.text("dcat:keyword", s.Keywords)
+	for _, l := range c.Languages {
+		t.link("dct:language", languageURI(l))
+	}
 	for _, d := range c.Datasets {
 		for _, part := range d.Distributions {
 			if part.Service {
@@ -286,6 +291,7 @@ func (c Catalogue) distribution(g *graph, d Dataset, part Distribution) {
 		t = g.add(sum, "spdx:Checksum")
 		t.link("spdx:algorithm", sha256)
 		t.literal("spdx:checksumValue", part.SHA256, "xsd:hexBinary")
+		g.add(sha256, "spdx:ChecksumAlgorithm")
 	}
 	if part.Schema != "" {
 		g.add(part.Schema, "dct:Standard")

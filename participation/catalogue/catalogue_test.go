@@ -33,7 +33,7 @@ func sample() catalogue.Catalogue {
 		Publisher: catalogue.Organisation{URI: "https://identifier.overheid.nl/tooi/id/gemeente/gm0000", Name: hostile},
 		Contact:   catalogue.Contact{URI: base + "/about#contact", Name: "Voorbeeld", Email: "open \"data\"@voorbeeld.example", Page: base + "/a b>c"},
 		Service: catalogue.Service{URI: base + "/api/v1", Page: base + "/api", Endpoint: base + "/api/v1", Description: base + "/api/v1/openapi.json",
-			Title: both("Leesinterface", "Read API"), Explanation: both("Wat openbaar is", "What is public")},
+			Title: both("Leesinterface", "Read API"), Explanation: both("Wat openbaar is", "What is public"), Keywords: both("burgerparticipatie", "participation")},
 		Datasets: []catalogue.Dataset{
 			{URI: base + "/data#consultations", Page: base + "/data", Title: both("Raadplegingen", "Consultations"), Description: both("Alles", "All"), Grows: true,
 				Distributions: []catalogue.Distribution{{URI: base + "/data#api", Access: base + "/api/v1/consultations", MediaType: "application/json", Service: true}}},

@@ -126,13 +126,15 @@ func Rules() []Rule {
 		{dcat + "DataService", dcat + "endpointURL", 1, 1, ""},
 		{dcat + "DataService", dcat + "endpointDescription", 1, 1, ""},
 		{dcat + "DataService", dcat + "landingPage", 0, 0, document},
+		{dcat + "DataService", dcat + "keyword", 0, 0, "text"},
+		{dcat + "DataService", dct + "language", 0, 0, tongue},
 		{dcat + "DataService", dcat + "servesDataset", 0, 0, dcat + "Dataset"},
 
 		{foaf + "Agent", foaf + "name", 1, 0, "text"},
 		{foaf + "Agent", dct + "type", 0, 1, concept},
 		{dct + "PeriodOfTime", dcat + "startDate", 0, 1, "xsd:dateTime"},
 		{dct + "PeriodOfTime", dcat + "endDate", 0, 1, "xsd:dateTime"},
-		{"http://spdx.org/rdf/terms#Checksum", "http://spdx.org/rdf/terms#algorithm", 1, 1, ""},
+		{"http://spdx.org/rdf/terms#Checksum", "http://spdx.org/rdf/terms#algorithm", 1, 1, "http://spdx.org/rdf/terms#ChecksumAlgorithm"},
 		{"http://spdx.org/rdf/terms#Checksum", "http://spdx.org/rdf/terms#checksumValue", 1, 1, "xsd:hexBinary"},
 	}
 }
