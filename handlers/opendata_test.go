@@ -82,6 +82,9 @@ func TestCatalogue(t *testing.T) {
 		t.Error("the catalogue changes before there is a dataset")
 	}
 	s.freeze()
+	if w := s.get("/catalogus.ttl"); !strings.Contains(w.Body.String(), "/consultations/weg/dataset") {
+		t.Error("a dataset is not in the catalogue")
+	}
 	s.ok(s.service.Withdraw(t.Context(), gone.ID, "De vraag klopte niet."))
 
 	first := get("ttl")
