@@ -33,7 +33,7 @@ func TestEveryRoute(t *testing.T) {
 	s.vote(dicht, "Ja", 3)
 	s.close(dicht)
 	s.freeze()
-	fill := strings.NewReplacer(":slug/ballots", "dicht/ballots", ":slug/dataset/:name", "dicht/dataset/ballots.csv", ":slug/dataset", "dicht/dataset", ":slug/figures", "dicht/figures",
+	fill := strings.NewReplacer(":slug/ballots", "dicht/ballots", ":slug/dataset/:name", "dicht/dataset/ballots.csv", ":slug/dataset", "dicht/dataset", ":slug/exports/:file", "dicht/exports/ballots.blt", ":slug/figures", "dicht/figures",
 		":slug/receipt/:token", "dicht/receipt/"+s.receipt("Ja0").Token, ":number", "1", "/tile/entries/*", "/tile/entries/000.p/1", "/tile/*", "/tile/0/000.p/1",
 		"/posts/:id", "/posts/"+post.ID, ":name", "gemeente", ":slug", "speeltuin", ":id", c.ID, ":tag", "Speeltuin",
 		":version", "2.1", "/media/:file", "/media/foto.png", "/static/:file", s.config.Site.AssetPath("style.css"), "*", "replies")
