@@ -40,6 +40,9 @@ type Reader interface {
 	Reply(ctx context.Context, id string) (Reply, error)
 	Posts(ctx context.Context, consultation string) ([]Post, error) // oldest first
 	Post(ctx context.Context, id string) (Post, error)
+	// Find lists what has all of the terms, newest first, and counts all hits; a
+	// limit of 0 only counts.
+	Find(ctx context.Context, in SearchIn, terms []Term, limit, offset int) (hits []Hit, total int, err error)
 	// GesturesOf lists what an actor liked and boosted, by consultation; PostsTo
 	// what the municipality answered it, oldest first.
 	GesturesOf(ctx context.Context, actor string) ([]GivenGesture, error)

@@ -118,9 +118,10 @@ func (d *DB) Fingerprint(ctx context.Context) (map[string]string, error) {
 		return nil, fmt.Errorf("fingerprint: %w", translate(err))
 	}
 	defer snapshot.Rollback()
-	rows, err := snapshot.QueryContext(ctx, `SELECT s.name,
-		(SELECT group_concat('"' || name || '"') FROM (SELECT name FROM pragma_table_info(s.name) WHERE pk > 0 ORDER BY pk))
-		FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND s.name NOT IN ('goose_db_version', 'beat')`)
+	rows, err := snapshot.QueryContext(ctx, `SELECT s.name, iif(s.type = 'virtual', 'rowid',
+		(SELECT group_concat('"' || name || '"') FROM (SELECT name FROM pragma_table_info(s.name) WHERE pk > 0 ORDER BY pk)))
+		FROM pragma_table_list s WHERE s.schema = 'main' AND s.type IN ('table', 'virtual')
+		AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND s.name NOT IN ('goose_db_version', 'beat')`)
 	if err != nil {
 		return nil, fmt.Errorf("fingerprint: %w", translate(err))
 	}
@@ -146,7 +147,7 @@ func (d *DB) Fingerprint(ctx context.Context) (map[string]string, error) {
 }
 
 func fingerprint(ctx context.Context, snapshot *sql.Tx, table, key string) (string, error) {
-	rows, err := snapshot.QueryContext(ctx, `SELECT * FROM "`+table+`" ORDER BY `+key)
+	rows, err := snapshot.QueryContext(ctx, `SELECT `+key+`, * FROM "`+table+`" ORDER BY `+key)
 	if err != nil {
 		return "", err
 	}

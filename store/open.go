@@ -201,6 +201,7 @@ type prepared struct {
 	accounts      accountStatements
 	destroy       destroyStatements
 	stats         statsStatements
+	search        searchStatements
 }
 
 func prepareAll(p *preparer) prepared {
@@ -222,6 +223,7 @@ func prepareAll(p *preparer) prepared {
 		accounts:      prepareAccounts(p),
 		destroy:       prepareDestroy(p),
 		stats:         prepareStats(p),
+		search:        prepareSearch(p),
 	}
 }
 

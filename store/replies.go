@@ -47,7 +47,7 @@ func prepareReplies(p *preparer) replyStatements {
 			author_url = excluded.author_url, html = excluded.html, language = excluded.language, url = excluded.url,
 			visibility = excluded.visibility, standing = excluded.standing, reason = excluded.reason,
 			published = excluded.published, updated = excluded.updated, received = excluded.received,
-			images = excluded.images`),
+			images = excluded.images RETURNING number`),
 		delete: p.write(`DELETE FROM reply WHERE id = ?`),
 
 		setGesture: p.write(`INSERT INTO gesture (consultation, gesture, actor, inbox, id) VALUES (?, ?, ?, ?, ?)
@@ -139,9 +139,13 @@ func (t *tx) SaveReply(r participation.Reply) error {
 	if err != nil {
 		return named(err, "save reply", r.ID)
 	}
-	return named(t.do(t.db.replies.save, r.ID, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
+	row, err := column[int64](t.query(t.db.replies.save, r.ID, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
 		r.Author.URL, r.HTML, r.Language, r.URL, r.Visibility, r.Standing, r.Reason,
-		ms(r.Published), ms(r.Updated), ms(r.Received), r.Images), "save reply", r.ID)
+		ms(r.Published), ms(r.Updated), ms(r.Received), r.Images))
+	if err == nil {
+		err = t.indexReply(row, number, r)
+	}
+	return named(err, "save reply", r.ID)
 }
 
 // DeleteReply implements participation.Tx. One that is not there is no error.

@@ -139,7 +139,8 @@ CREATE TABLE refused (
 
 -- Citizens' public messages.
 CREATE TABLE reply (
-    id            TEXT PRIMARY KEY CHECK (id <> ''),  -- address of the remote object
+    number        INTEGER PRIMARY KEY,                -- in order of receipt
+    id            TEXT NOT NULL UNIQUE CHECK (id <> ''), -- address of the remote object
     consultation  INTEGER NOT NULL REFERENCES consultation (number),
     parent        TEXT NOT NULL,                      -- address of what it answers
     author        TEXT NOT NULL,                      -- canonical actor id
@@ -161,6 +162,25 @@ CREATE TABLE reply (
 CREATE INDEX reply_consultation ON reply (consultation, received, id);
 CREATE INDEX reply_author ON reply (author, received, id);
 CREATE INDEX reply_received ON reply (received, id);
+
+-- What can be searched, as plain text (https://sqlite.org/fts5.html): rows exist
+-- only of what may be found, under the number of the consultation or reply. Of a
+-- row that is deleted nothing stays in the index either (secure-delete).
+CREATE VIRTUAL TABLE consultation_words USING fts5(title, body, tokenize = 'unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE reply_words USING fts5(body, tokenize = 'unicode61 remove_diacritics 2');
+INSERT INTO consultation_words (consultation_words, rank) VALUES ('secure-delete', 1);
+INSERT INTO reply_words (reply_words, rank) VALUES ('secure-delete', 1);
+
+-- +goose StatementBegin
+CREATE TRIGGER consultation_out AFTER DELETE ON consultation BEGIN
+    DELETE FROM consultation_words WHERE rowid = OLD.number;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER reply_out AFTER DELETE ON reply BEGIN
+    DELETE FROM reply_words WHERE rowid = OLD.number;
+END;
+-- +goose StatementEnd
 
 -- Likes and boosts, each once per actor.
 CREATE TABLE gesture (
