@@ -29,7 +29,8 @@ const (
 	InReplies       SearchIn = "replies"
 )
 
-// SearchQuery is what is asked. Limit is at most 100, and 0 means 20.
+// SearchQuery is what is asked. Limit is at most 100, and 0 means 20; Offset is at
+// most 1,000: who needs more asks for less.
 type SearchQuery struct {
 	Text          string
 	In            SearchIn
@@ -127,7 +128,7 @@ func (s *Service) Search(ctx context.Context, q SearchQuery) (hits []Hit, total 
 	if q.Limit <= 0 {
 		q.Limit = 20
 	}
-	q.Limit, q.Offset = min(q.Limit, 100), max(q.Offset, 0)
+	q.Limit, q.Offset = min(q.Limit, 100), min(max(q.Offset, 0), 1000)
 	err = s.Snapshot(ctx, func(ctx context.Context) error {
 		for _, room := range []SearchIn{InConsultations, InReplies} {
 			if q.In != "" && q.In != room {

@@ -120,7 +120,7 @@ func TestPlans(t *testing.T) {
 		"SCAN delivery USING INDEX delivery_failing":           "count(DISTINCT host)",
 		"SCAN r USING INDEX reply_received":                    "INDEXED BY reply_received",      // page by page
 		"SCAN follower USING INDEX follower_actor":             "FROM follower WHERE since < ?1", // once, at closing
-		"SCAN reply USING COVERING INDEX reply_author":         "FROM reply", // likewise, and at a block
+		"SCAN reply USING COVERING INDEX reply_author":         "FROM reply",                     // likewise, and at a block
 		"SCAN tombstone USING COVERING INDEX tombstone_at":     "ORDER BY at LIMIT",              // the oldest few
 		"SCAN activity": "FROM activity WHERE key =",           // then too
 		"SCAN delivery": "DELETE FROM delivery WHERE object =", // when ballots are destroyed
@@ -161,9 +161,9 @@ func TestDestroyKnowsAll(t *testing.T) {
 		"ballot.voter": "goes", "ballot.sealed": "goes", "log_waiting.voter": "goes", "log_waiting.logged": "goes",
 		"waiting.digest": "goes", "waiting.sealed": "goes",
 		"log_tile.hashes": "public", "dataset.content": "public",
-		"activity.body":          "of Updates of numbers and of sealed answers to voters it goes; the others are public, or sealed under the node's key",
-		"helped.key":             "goes after a day, and tells nothing of votes",
-		"tombstone.key":          "goes when it is a week old",
+		"activity.body":                 "of Updates of numbers and of sealed answers to voters it goes; the others are public, or sealed under the node's key",
+		"helped.key":                    "goes after a day, and tells nothing of votes",
+		"tombstone.key":                 "goes when it is a week old",
 		"consultation_words_data.block": "public words", "consultation_words_docsize.sz": "lengths of public words",
 		"reply_words_data.block": "public words", "reply_words_docsize.sz": "lengths of public words",
 		"evidence_waiting.voter": "goes", "evidence_waiting.object": "goes", "evidence_waiting.sealed": "goes", "evidence.sealed": "goes",

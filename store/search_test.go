@@ -102,7 +102,9 @@ func TestFindOnlyWhatIsShown(t *testing.T) {
 		}
 	}
 	block := func(subject string) func(tx participation.Tx) error {
-		return func(tx participation.Tx) error { return tx.SaveBlock(participation.Block{Subject: subject, Reason: "x"}) }
+		return func(tx participation.Tx) error {
+			return tx.SaveBlock(participation.Block{Subject: subject, Reason: "x"})
+		}
 	}
 	unblock := func(subject string) func(tx participation.Tx) error {
 		return func(tx participation.Tx) error { return tx.DeleteBlock(subject) }

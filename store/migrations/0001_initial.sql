@@ -167,7 +167,7 @@ CREATE INDEX reply_received ON reply (received, id);
 -- only of what may be found, under the number of the consultation or reply. Of a
 -- row that is deleted nothing stays in the index either (secure-delete).
 CREATE VIRTUAL TABLE consultation_words USING fts5(title, body, tokenize = 'unicode61 remove_diacritics 2');
-CREATE VIRTUAL TABLE reply_words USING fts5(body, tokenize = 'unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE reply_words USING fts5(body, tokenize = 'unicode61 remove_diacritics 2', prefix = '3 5');
 INSERT INTO consultation_words (consultation_words, rank) VALUES ('secure-delete', 1);
 INSERT INTO reply_words (reply_words, rank) VALUES ('secure-delete', 1);
 
