@@ -202,6 +202,7 @@ type prepared struct {
 	destroy       destroyStatements
 	stats         statsStatements
 	search        searchStatements
+	retention     retentionStatements
 }
 
 func prepareAll(p *preparer) prepared {
@@ -224,6 +225,7 @@ func prepareAll(p *preparer) prepared {
 		destroy:       prepareDestroy(p),
 		stats:         prepareStats(p),
 		search:        prepareSearch(p),
+		retention:     prepareRetention(p),
 	}
 }
 

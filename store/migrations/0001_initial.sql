@@ -153,6 +153,7 @@ CREATE TABLE reply (
     visibility    TEXT NOT NULL CHECK (visibility IN ('public', 'unlisted')),
     standing      TEXT NOT NULL CHECK (standing IN ('shown', 'hidden')),
     reason        TEXT NOT NULL,                      -- why it is hidden
+    hidden_at     INTEGER NOT NULL,                   -- 0 while it is shown
     published     INTEGER NOT NULL,                   -- as its author says
     updated       INTEGER NOT NULL,
     received      INTEGER NOT NULL,
@@ -162,6 +163,7 @@ CREATE TABLE reply (
 CREATE INDEX reply_consultation ON reply (consultation, received, id);
 CREATE INDEX reply_author ON reply (author, received, id);
 CREATE INDEX reply_received ON reply (received, id);
+CREATE INDEX reply_hidden ON reply (hidden_at) WHERE standing = 'hidden';
 
 -- What can be searched, as plain text (https://sqlite.org/fts5.html): rows exist
 -- only of what may be found, under the number of the consultation or reply. Of a
@@ -272,6 +274,8 @@ CREATE TABLE event (
     reason       TEXT NOT NULL
 ) STRICT;
 
+CREATE INDEX event_named ON event (at) WHERE subject <> '';
+
 -- The node's last sign of life, and the name by which the database knows itself.
 CREATE TABLE beat (
     one      INTEGER PRIMARY KEY CHECK (one = 1),
@@ -323,6 +327,7 @@ CREATE TABLE peer (
 ) STRICT;
 
 CREATE INDEX peer_host ON peer (host);
+CREATE INDEX peer_fetched ON peer (fetched_at);
 CREATE INDEX peer_shared ON peer (shared) WHERE shared <> '';
 
 CREATE TABLE peer_key (
