@@ -82,8 +82,11 @@ func TestDurableRefusesLess(t *testing.T) {
 	}
 }
 
+// A database that a newer program made is refused with what to do, and stays as it
+// is, to the byte; no other file comes of it.
 func TestNewerDatabaseIsRefused(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "node.db")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "node.db")
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	db, err := Open(t.Context(), path, log)
 	if err != nil {
@@ -95,12 +98,25 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if db, err = Open(t.Context(), path, log); err == nil {
 		db.Close()
 		t.Fatal("opened it")
 	}
-	if !strings.Contains(err.Error(), "version 99") {
-		t.Errorf("the error does not say why: %v", err)
+	want := "open database " + path + ": its tables are of version 99 and this program knows only up to 1: " +
+		"use the newer program that wrote it, or restore a backup from before the upgrade"
+	if err.Error() != want {
+		t.Errorf("it says\n%v, want\n%s", err, want)
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || !slices.Equal(before, after) {
+		t.Errorf("the database was changed, %v", err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("left behind: %v, %v", files, err)
 	}
 }
 
@@ -122,6 +138,7 @@ func TestPlans(t *testing.T) {
 		"SCAN follower USING INDEX follower_actor":             "FROM follower WHERE since < ?1", // once, at closing
 		"SCAN reply USING COVERING INDEX reply_author":         "FROM reply",                     // likewise, and at a block
 		"SCAN tombstone USING COVERING INDEX tombstone_at":     "ORDER BY at LIMIT",              // the oldest few
+		"SCAN waiting":  "received_at < ?1 AND",                // of 20,000 at most, once a day
 		"SCAN activity": "FROM activity WHERE key =",           // then too
 		"SCAN delivery": "DELETE FROM delivery WHERE object =", // when ballots are destroyed
 	}

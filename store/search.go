@@ -205,7 +205,7 @@ func (t *tx) indexCovered(b participation.Block) error {
 // what is shown, of published consultations, not of blocked accounts. It returns a
 // line for each problem. Whether the index itself is sound Check tells.
 func (d *DB) CheckSearch(ctx context.Context) ([]string, error) {
-	problems, err := d.check(ctx, []examination{
+	problems, err := check(ctx, d.readers, []examination{
 		{`SELECT count(*) || ' consultations can be found that may not be, or the other way round' FROM consultation c
 			WHERE (phase IN ('scheduled', 'open', 'closed')) <> (number IN (SELECT id FROM consultation_words_docsize)) HAVING count(*) > 0`, ""},
 		{`SELECT count(*) || ' rows of the index of words belong to nothing that may be found' FROM reply_words_docsize
