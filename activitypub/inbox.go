@@ -250,6 +250,14 @@ func (f *Federation) forget(ctx context.Context, actor string) error {
 	return f.Store.SavePeer(ctx, Peer{Actor: actor, Inbox: peer.Inbox, Keys: peer.Keys, FetchedAt: peer.FetchedAt, Gone: true})
 }
 
+// ForgetSigners empties the memory of keys, so that who acts next is looked up in
+// the store. Call it after accounts were removed there.
+func (f *Federation) ForgetSigners() {
+	f.peers.mu.Lock()
+	defer f.peers.mu.Unlock()
+	f.peers.young, f.peers.old = map[string]signer{}, map[string]signer{}
+}
+
 // Account implements Doors.
 func (f *Federation) Account(ctx context.Context, actor string) (a Account, err error) {
 	if a.Peer, err = f.Store.Peer(ctx, actor); ignoreNotFound(err) != nil {

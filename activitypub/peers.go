@@ -163,14 +163,6 @@ func (p *peers) forget(actor string) {
 	}
 }
 
-// ForgetSigners empties the memory of keys, so that who acts next is looked up in
-// the store. Call it after accounts were removed there.
-func (f *Federation) ForgetSigners() {
-	f.peers.mu.Lock()
-	defer f.peers.mu.Unlock()
-	f.peers.young, f.peers.old = map[string]signer{}, map[string]signer{}
-}
-
 // fetchSigner fetches a key's actor, once for all who ask at the same time.
 // The caller waits for keyPatience; the fetch itself may go on and fill the
 // cache for the sender's next try.

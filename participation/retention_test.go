@@ -232,7 +232,8 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// A log of moderation that is kept for good is kept, and more than one batch goes.
+// A log of moderation that is kept for good is kept, more than one batch goes, and
+// votes are counted meanwhile.
 func TestRetentionBatches(t *testing.T) {
 	tw := newTown(t)
 	for i := range 450 {
@@ -241,9 +242,25 @@ func TestRetentionBatches(t *testing.T) {
 	must(t, tw.Block(t.Context(), "https://a.example/x", "spam"))
 	must(t, tw.db.Enqueue(t.Context(), 1000, nil))
 	tw.now = tw.now.Add(3000 * dayLong)
+	c := tw.publish(tw.draft(participation.SingleChoice, "Bomen", "Markthal"))
 	rules := participation.DefaultRetention()
 	rules.ModerationLog = 0
+	voted := make(chan int)
+	go func() {
+		n := 0
+		for i := range 50 {
+			actor := fmt.Sprintf("https://m.example/users/%d", i)
+			if outcome, err := tw.CastVote(t.Context(), participation.Vote{Consultation: c.ID, Actor: actor, Host: "m.example", ReceivedAt: tw.now,
+				Marks: []participation.Mark{{Object: actor + "#1", Name: "Bomen"}}}); err == nil && outcome == participation.Counted {
+				n++
+			}
+		}
+		voted <- n
+	}()
 	did, err := tw.Retain(t.Context(), rules)
+	if n := <-voted; n != 50 {
+		t.Errorf("%d of 50 votes were counted meanwhile", n)
+	}
 	must(t, err)
 	if got := numbers(did); !maps.Equal(got, map[string]int{"peers": 450}) {
 		t.Errorf("gone: %v", got)

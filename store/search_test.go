@@ -299,3 +299,27 @@ func TestFindInBackup(t *testing.T) {
 	}
 	same(t, "fingerprint", must(restored.Fingerprint(t.Context()))(t), must(db.Fingerprint(t.Context()))(t))
 }
+
+// FuzzSearch: nothing that is typed is an error of the search engine.
+func FuzzSearch(f *testing.F) {
+	db, _ := empty(f)
+	poll(f, db, "c1")
+	update(f, db, func(tx participation.Tx) error {
+		says(f, tx, "c1", "1", "https://r.example/u", "een fiets op het plein")
+		return nil
+	})
+	for _, seed := range []string{"fiets", `"een fiets"`, "NEAR(a b)", "\x00", "body:x", `a" OR "b`, "ⅷ ² 𞤀 ꙮ", "\u0345", "\U0001e030"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, asked string) {
+		terms, _ := participation.SearchTerms(asked)
+		if len(terms) == 0 {
+			return
+		}
+		for _, in := range []participation.SearchIn{participation.InConsultations, participation.InReplies} {
+			if _, _, err := db.Find(t.Context(), in, terms, 10, 0); err != nil {
+				t.Errorf("%q: %v", asked, err)
+			}
+		}
+	})
+}
