@@ -85,7 +85,7 @@ func (r retentionCommand) Run(a *app) error {
 // retentionEvery is how often the node lets go of what is no longer needed.
 const retentionEvery = 24 * time.Hour
 
-// retain does so when it is due: soon after a start, then daily.
+// retain does so when it is due: with the first tick after a start, then daily.
 func (n *Node) retain(ctx context.Context) (worked bool, err error) {
 	if !n.retained.IsZero() && n.now().Sub(n.retained) < retentionEvery {
 		return false, nil
