@@ -152,7 +152,7 @@ func (f *Federation) authenticate(ctx context.Context, m *message) error {
 	// An account that deletes itself and was never seen here: nothing to do,
 	// and nothing to fetch. Mastodon sends these to every server it knows.
 	if deletesItself(m.doc) {
-		if _, err := f.Store.Peer(ctx, m.doc.Actor); errors.Is(err, participation.ErrNotFound) {
+		if known, err := f.known(ctx, m.doc.Actor); err == nil && !known {
 			return errGone
 		}
 	}
@@ -203,9 +203,10 @@ func deletesItself(d *as2.Document) bool {
 // document is gone as well is it believed.
 func (f *Federation) gone(ctx context.Context, actor, source string) error {
 	peer, err := f.Store.Peer(ctx, actor)
-	if errors.Is(err, participation.ErrNotFound) || peer.Gone {
-		return nil
-	} else if err != nil {
+	if ignoreNotFound(err) != nil {
+		return err
+	}
+	if known, err := f.known(ctx, actor); err != nil || !known || peer.Gone {
 		return err
 	}
 	err = f.peers.refreshSoon(ctx, actor, source)
@@ -220,6 +221,19 @@ func (f *Federation) gone(ctx context.Context, actor, source string) error {
 	return keyError(err)
 }
 
+// known tells whether anything of an account is here: its document, or, where
+// retention let go of that, what the account did.
+func (f *Federation) known(ctx context.Context, actor string) (bool, error) {
+	if _, err := f.Store.Peer(ctx, actor); !errors.Is(err, participation.ErrNotFound) {
+		return err == nil, err
+	}
+	follows, err := f.Store.FollowsOf(ctx, actor)
+	if err != nil || len(follows) > 0 {
+		return len(follows) > 0, err
+	}
+	return f.Service.Holds(ctx, actor)
+}
+
 // forget removes what an account that is gone left here.
 func (f *Federation) forget(ctx context.Context, actor string) error {
 	if err := f.Service.ForgetActor(ctx, actor); err != nil {
@@ -228,12 +242,20 @@ func (f *Federation) forget(ctx context.Context, actor string) error {
 	if err := f.Store.RemoveFollower(ctx, "", actor); err != nil {
 		return err
 	}
+	f.peers.forget(actor)
 	peer, err := f.Store.Peer(ctx, actor)
 	if err != nil {
-		return err
+		return ignoreNotFound(err)
 	}
-	f.peers.forget(actor)
 	return f.Store.SavePeer(ctx, Peer{Actor: actor, Inbox: peer.Inbox, Keys: peer.Keys, FetchedAt: peer.FetchedAt, Gone: true})
+}
+
+// ForgetSigners empties the memory of keys, so that who acts next is looked up in
+// the store. Call it after accounts were removed there.
+func (f *Federation) ForgetSigners() {
+	f.peers.mu.Lock()
+	defer f.peers.mu.Unlock()
+	f.peers.young, f.peers.old = map[string]signer{}, map[string]signer{}
 }
 
 // Account implements Doors.

@@ -3,7 +3,6 @@ package handlers
 import (
 	"errors"
 	"net/http"
-	"unicode"
 
 	"github.com/labstack/echo/v4"
 
@@ -25,18 +24,6 @@ type ballotsView struct {
 
 // maxAsked is how much of what was typed is shown again, in characters.
 const maxAsked = 40
-
-// shown is what may be shown again of what was typed: nothing that is unseen or
-// turns the text around.
-func shown(typed string) string {
-	var seen []rune
-	for _, r := range typed {
-		if unicode.IsPrint(r) && len(seen) < maxAsked {
-			seen = append(seen, r)
-		}
-	}
-	return string(seen)
-}
 
 // ballots looks up a code in the published list.
 func (h *handler) ballots(c echo.Context) error {
@@ -62,7 +49,7 @@ func (h *handler) ballots(c echo.Context) error {
 	}
 	c.Response().Header().Set("Cache-Control", noStore) // who has the code has the choice
 	v.Page.Hidden = true
-	v.Asked = shown(asked)
+	v.Asked = printable(asked, maxAsked)
 	code, ok := participation.ParseCode(asked)
 	if !ok {
 		v.Answer = "malformed"

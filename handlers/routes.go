@@ -34,6 +34,7 @@ func (h *handler) routes(e *echo.Echo) {
 	// For people; a server that asks for ActivityStreams gets the document.
 	get("/", h.list, h.limitPages)
 	get("/about", h.about, h.limitPages)
+	get("/search", h.search, h.limitPages)
 	get("/logs", h.logs, h.limitPages)
 	get("/tags/:tag", h.tag, h.limitPages)
 	get("/@:name", h.either(h.channel), h.limitPages)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"inspraak/participation/markup"
 )
@@ -28,8 +29,10 @@ func (s *Service) AddReply(ctx context.Context, r Reply, public bool) error {
 		if !public {
 			return tx.Refuse(c.Number, Private)
 		}
-		if _, err := tx.Reply(r.ID); !errors.Is(err, ErrNotFound) {
-			return err
+		for _, known := range []string{r.ID, s.erasedID(r)} {
+			if _, err := tx.Reply(known); !errors.Is(err, ErrNotFound) {
+				return err
+			}
 		}
 		r.Consultation, r.Standing, r.Received = c.ID, Shown, s.now()
 		r.HTML, r.Author.Name = markup.Reply(r.HTML), markup.Name(r.Author.Name)
@@ -122,7 +125,13 @@ func (s *Service) stand(ctx context.Context, id string, standing Standing, reaso
 		if err != nil || r.Standing == standing {
 			return err
 		}
-		r.Standing, r.Reason = standing, reason
+		if r.Erased() {
+			return fmt.Errorf("%w: its words were erased, as the rules of retention say", ErrPhase)
+		}
+		r.Standing, r.Reason, r.HiddenAt = standing, reason, time.Time{}
+		if standing == Hidden {
+			r.HiddenAt = s.now()
+		}
 		if err := tx.SaveReply(r); err != nil {
 			return err
 		}

@@ -31,6 +31,7 @@ const (
 	ActorUnblocked        EventType = "unblocked"
 	ReportReceived        EventType = "report-received"
 	ReportResolved        EventType = "report-resolved"
+	RetentionDone         EventType = "retention-done" // its reason tells how many of what, and no more
 )
 
 // Event is one line of the log. It names no voter and no choice, ever.

@@ -123,7 +123,8 @@ func (s *Service) Blocked(ctx context.Context, actor, host string) (bool, error)
 		}
 		s.blocked.blocks, s.blocked.read = blocks, s.now()
 	}
-	return slices.ContainsFunc(s.blocked.blocks, func(b Block) bool { return b.Covers(actor, host) }), nil
+	subjects := BlockSubjects(actor, host)
+	return slices.ContainsFunc(s.blocked.blocks, func(b Block) bool { return slices.Contains(subjects, b.Subject) }), nil
 }
 
 func (l *blockList) changed() {
@@ -135,12 +136,24 @@ func (l *blockList) changed() {
 // Covers tells whether a block concerns an actor id on a host (in punycode,
 // with its port if it has one). A blocked host covers its subdomains.
 func (b Block) Covers(actor, host string) bool {
-	if strings.Contains(b.Subject, "://") {
-		return b.Subject == actor
+	return slices.Contains(BlockSubjects(actor, host), b.Subject)
+}
+
+// BlockSubjects lists every subject whose block covers an actor id on a host: the
+// actor, the host with its port and without, and all domains above it.
+func BlockSubjects(actor, host string) []string {
+	subjects := []string{actor}
+	name, _, port := strings.Cut(host, ":")
+	for {
+		if subjects = append(subjects, host); port {
+			subjects = append(subjects, name)
+		}
+		above := false
+		if _, host, above = strings.Cut(host, "."); !above {
+			return subjects
+		}
+		_, name, _ = strings.Cut(name, ".")
 	}
-	name, _, found := strings.Cut(host, ":")
-	return host == b.Subject || strings.HasSuffix(host, "."+b.Subject) ||
-		found && (name == b.Subject || strings.HasSuffix(name, "."+b.Subject))
 }
 
 // SaveChannel adds a channel, or edits one that exists if edit is set.

@@ -32,7 +32,8 @@ type Reply struct {
 	URL          string // page at the author's server, "" if it gave none of its own host
 	Visibility   Visibility
 	Standing     Standing
-	Reason       string // public reason if hidden
+	Reason       string    // public reason if hidden
+	HiddenAt     time.Time // zero while it is shown
 	Published    time.Time
 	Updated      time.Time // zero if never edited
 	Received     time.Time

@@ -19,6 +19,10 @@ type Store interface {
 	// it. It waits a while for who reads or writes, and then fails, changing
 	// nothing; call it again.
 	Scrub(ctx context.Context) error
+	// FoldLog empties the write-ahead log, which still holds what was deleted since
+	// it was last emptied. It does not wait for who reads: then it changes nothing
+	// and returns an error.
+	FoldLog(ctx context.Context) error
 }
 
 // Reader reads what is committed. Every method returns ErrNotFound (wrapped)
@@ -40,6 +44,9 @@ type Reader interface {
 	Reply(ctx context.Context, id string) (Reply, error)
 	Posts(ctx context.Context, consultation string) ([]Post, error) // oldest first
 	Post(ctx context.Context, id string) (Post, error)
+	// Find lists what has all of the terms, newest first, and counts all hits; a
+	// limit of 0 only counts.
+	Find(ctx context.Context, in SearchIn, terms []Term, limit, offset int) (hits []Hit, total int, err error)
 	// GesturesOf lists what an actor liked and boosted, by consultation; PostsTo
 	// what the municipality answered it, oldest first.
 	GesturesOf(ctx context.Context, actor string) ([]GivenGesture, error)
@@ -89,6 +96,10 @@ type Reader interface {
 	DatasetPart(ctx context.Context, number int64, name string, part int) ([]byte, error)
 	// Frozen lists the closed consultations whose dataset is whole, by number.
 	Frozen(ctx context.Context) ([]int64, error)
+
+	// Expired counts what a rule of retention lets go that is from before a moment,
+	// and tells from when the oldest is; zero where the rule knows no time.
+	Expired(ctx context.Context, rule string, before time.Time) (n int, oldest time.Time, err error)
 
 	// Acquaintances calls fn for every account that had followed a channel or
 	// replied before a moment, once for each of the two.
@@ -216,6 +227,12 @@ type Tx interface {
 	// SaveIncident keeps an incident, with the numbers of the consultations that
 	// it affected, and returns its own number.
 	SaveIncident(i Incident, affected []int64) (number int64, err error)
+
+	// DropExpired lets go, by a rule of retention, of up to limit of what is from
+	// before a moment, and tells of how many. ErasableReplies lists the replies of
+	// which it is for the caller to do so.
+	DropExpired(rule string, before time.Time, limit int) (n int, err error)
+	ErasableReplies(before time.Time, limit int) ([]Reply, error)
 
 	// Record appends to the event log and returns its number.
 	Record(Event) (seq int64, err error)

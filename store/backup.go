@@ -45,10 +45,18 @@ func vacuumInto(ctx context.Context, db *sql.DB, path string) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-// Check looks for damage: SQLite's integrity_check and foreign_key_check. It
-// returns a line for each problem, none if all is well.
-func (d *DB) Check(ctx context.Context) ([]string, error) {
-	return d.check(ctx, []examination{
+// Check looks for damage: SQLite's integrity_check, which examines the index of
+// words too, and foreign_key_check. It returns a line for each problem, none if
+// all is well.
+func (d *DB) Check(ctx context.Context) (problems []string, err error) {
+	// A connection of its own: FTS5 examines its index by what the connection
+	// remembers of it, also if another has changed it since.
+	fresh, err := sql.Open("sqlite", d.name+readerSettings)
+	if err != nil {
+		return nil, fmt.Errorf("check: %w", err)
+	}
+	defer func() { err = errors.Join(err, fresh.Close()) }()
+	return check(ctx, fresh, []examination{
 		{`PRAGMA integrity_check`, "ok"},
 		{`SELECT 'row ' || coalesce(rowid, '') || ' of ' || "table" || ' names no row of ' || parent
 			FROM pragma_foreign_key_check`, ""},
@@ -60,7 +68,7 @@ func (d *DB) Check(ctx context.Context) ([]string, error) {
 // delivery has its activity, and of those to one inbox about one object exactly
 // one may be tried. It returns a line for each problem.
 func (d *DB) CheckDeliveries(ctx context.Context) ([]string, error) {
-	return d.check(ctx, []examination{
+	return check(ctx, d.readers, []examination{
 		{`SELECT 'the log was published up to ' || seq || ' and ends before'
 			FROM cursor WHERE seq > coalesce((SELECT max(seq) FROM event), 0)`, ""},
 		{`SELECT count(*) || ' activities have the id ' || id FROM activity GROUP BY id HAVING count(*) > 1`, ""},
@@ -75,10 +83,10 @@ func (d *DB) CheckDeliveries(ctx context.Context) ([]string, error) {
 // is none.
 type examination struct{ text, fine string }
 
-func (d *DB) check(ctx context.Context, examinations []examination) ([]string, error) {
+func check(ctx context.Context, db *sql.DB, examinations []examination) ([]string, error) {
 	var problems []string
 	for _, check := range examinations {
-		lines, err := d.lines(ctx, check.text)
+		lines, err := lines(ctx, db, check.text)
 		if err != nil {
 			return problems, fmt.Errorf("check: %w", translate(err))
 		}
@@ -91,8 +99,8 @@ func (d *DB) check(ctx context.Context, examinations []examination) ([]string, e
 	return problems, nil
 }
 
-func (d *DB) lines(ctx context.Context, query string) ([]string, error) {
-	rows, err := d.readers.QueryContext(ctx, query)
+func lines(ctx context.Context, db *sql.DB, query string) ([]string, error) {
+	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -118,9 +126,10 @@ func (d *DB) Fingerprint(ctx context.Context) (map[string]string, error) {
 		return nil, fmt.Errorf("fingerprint: %w", translate(err))
 	}
 	defer snapshot.Rollback()
-	rows, err := snapshot.QueryContext(ctx, `SELECT s.name,
-		(SELECT group_concat('"' || name || '"') FROM (SELECT name FROM pragma_table_info(s.name) WHERE pk > 0 ORDER BY pk))
-		FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND s.name NOT IN ('goose_db_version', 'beat')`)
+	rows, err := snapshot.QueryContext(ctx, `SELECT s.name, iif(s.type = 'virtual', 'rowid',
+		(SELECT group_concat('"' || name || '"') FROM (SELECT name FROM pragma_table_info(s.name) WHERE pk > 0 ORDER BY pk)))
+		FROM pragma_table_list s WHERE s.schema = 'main' AND s.type IN ('table', 'virtual')
+		AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND s.name NOT IN ('goose_db_version', 'beat')`)
 	if err != nil {
 		return nil, fmt.Errorf("fingerprint: %w", translate(err))
 	}
@@ -146,7 +155,7 @@ func (d *DB) Fingerprint(ctx context.Context) (map[string]string, error) {
 }
 
 func fingerprint(ctx context.Context, snapshot *sql.Tx, table, key string) (string, error) {
-	rows, err := snapshot.QueryContext(ctx, `SELECT * FROM "`+table+`" ORDER BY `+key)
+	rows, err := snapshot.QueryContext(ctx, `SELECT `+key+`, * FROM "`+table+`" ORDER BY `+key)
 	if err != nil {
 		return "", err
 	}

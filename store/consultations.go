@@ -158,13 +158,15 @@ func (t *tx) SaveConsultation(c *participation.Consultation) error {
 	case err != nil:
 		return named(err, "save consultation", c.ID)
 	case c.Number == 0:
-		c.Number, err = result.LastInsertId()
+		if c.Number, err = result.LastInsertId(); err == nil {
+			err = t.indexConsultation(c)
+		}
 		return named(err, "save consultation", c.ID)
 	}
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
 		return named(errors.Join(err, participation.ErrNotFound), "save consultation", c.ID)
 	}
-	return nil
+	return named(t.indexConsultation(c), "save consultation", c.ID)
 }
 
 func (t *tx) saveConsultation(number int64, row []any) (sql.Result, error) {

@@ -96,21 +96,37 @@ func (d *DB) Scrub(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	pool.SetMaxOpenConns(1)
-	if err := emptyWAL(ctx, pool); err != nil {
+	if err := emptyWAL(ctx, pool, scrubTries); err != nil {
 		return err
 	}
 	if _, err := pool.ExecContext(ctx, "PRAGMA busy_timeout = 10000; VACUUM"); err != nil {
 		return err
 	}
-	return emptyWAL(ctx, pool)
+	return emptyWAL(ctx, pool, scrubTries)
+}
+
+// FoldLog implements participation.Store.
+func (d *DB) FoldLog(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("empty the write-ahead log: %w", translate(err))
+		}
+	}()
+	pool, err := sql.Open("sqlite", d.name+writerSettings)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	pool.SetMaxOpenConns(1)
+	return emptyWAL(ctx, pool, 1)
 }
 
 // emptyWAL folds the write-ahead log into the database and cuts it to nothing.
-func emptyWAL(ctx context.Context, pool *sql.DB) error {
+func emptyWAL(ctx context.Context, pool *sql.DB, tries int) error {
 	if _, err := pool.ExecContext(ctx, "PRAGMA busy_timeout = 1000"); err != nil {
 		return err
 	}
-	for range scrubTries {
+	for range tries {
 		var busy, frames, folded int
 		if err := pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &folded); err != nil {
 			return err

@@ -67,8 +67,18 @@ func (t *tx) SaveReport(r participation.Report) error {
 
 // SaveBlock implements participation.Tx.
 func (t *tx) SaveBlock(b participation.Block) error {
-	return named(t.do(t.db.moderation.saveBlock, b.Subject, b.Reason, ms(b.Created)), "save block", b.Subject)
+	err := t.do(t.db.moderation.saveBlock, b.Subject, b.Reason, ms(b.Created))
+	if err == nil {
+		err = t.indexCovered(b)
+	}
+	return named(err, "save block", b.Subject)
 }
 
 // DeleteBlock implements participation.Tx. One that is not there is no error.
-func (t *tx) DeleteBlock(subject string) error { return t.do(t.db.moderation.deleteBlock, subject) }
+func (t *tx) DeleteBlock(subject string) error {
+	err := t.do(t.db.moderation.deleteBlock, subject)
+	if err == nil {
+		err = t.indexCovered(participation.Block{Subject: subject})
+	}
+	return named(err, "delete block", subject)
+}

@@ -201,6 +201,8 @@ type prepared struct {
 	accounts      accountStatements
 	destroy       destroyStatements
 	stats         statsStatements
+	search        searchStatements
+	retention     retentionStatements
 }
 
 func prepareAll(p *preparer) prepared {
@@ -222,6 +224,8 @@ func prepareAll(p *preparer) prepared {
 		accounts:      prepareAccounts(p),
 		destroy:       prepareDestroy(p),
 		stats:         prepareStats(p),
+		search:        prepareSearch(p),
+		retention:     prepareRetention(p),
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 const (
 	replyColumns = `r.id, c.id, r.parent, r.author, r.author_name, r.author_handle, r.author_url, r.html, r.language,
-		r.url, r.visibility, r.standing, r.reason, r.published, r.updated, r.received, r.images`
+		r.url, r.visibility, r.standing, r.reason, r.hidden_at, r.published, r.updated, r.received, r.images`
 	replySource = ` FROM reply r JOIN consultation c ON c.number = r.consultation `
 
 	postColumns = `p.id, coalesce(c.id, ''), p.channel, p.kind, p.in_reply_to, p.mention, p.mention_name, p.mention_handle,
@@ -40,14 +40,14 @@ func prepareReplies(p *preparer) replyStatements {
 			ORDER BY r.received, r.id LIMIT ?2 OFFSET ?3`),
 		ofActor: p.write(`SELECT ` + replyColumns + replySource + `WHERE r.author = ? ORDER BY r.received, r.id`),
 		save: p.write(`INSERT INTO reply (id, consultation, parent, author, author_name, author_handle, author_url, html,
-			language, url, visibility, standing, reason, published, updated, received, images)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			language, url, visibility, standing, reason, hidden_at, published, updated, received, images)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET consultation = excluded.consultation, parent = excluded.parent,
 			author = excluded.author, author_name = excluded.author_name, author_handle = excluded.author_handle,
 			author_url = excluded.author_url, html = excluded.html, language = excluded.language, url = excluded.url,
-			visibility = excluded.visibility, standing = excluded.standing, reason = excluded.reason,
+			visibility = excluded.visibility, standing = excluded.standing, reason = excluded.reason, hidden_at = excluded.hidden_at,
 			published = excluded.published, updated = excluded.updated, received = excluded.received,
-			images = excluded.images`),
+			images = excluded.images RETURNING number`),
 		delete: p.write(`DELETE FROM reply WHERE id = ?`),
 
 		setGesture: p.write(`INSERT INTO gesture (consultation, gesture, actor, inbox, id) VALUES (?, ?, ?, ?, ?)
@@ -74,7 +74,7 @@ func prepareReplies(p *preparer) replyStatements {
 
 func scanReply(row scanner) (r participation.Reply, err error) {
 	err = row(&r.ID, &r.Consultation, &r.Parent, &r.Author.ID, &r.Author.Name, &r.Author.Handle, &r.Author.URL,
-		&r.HTML, &r.Language, &r.URL, &r.Visibility, &r.Standing, &r.Reason,
+		&r.HTML, &r.Language, &r.URL, &r.Visibility, &r.Standing, &r.Reason, when{&r.HiddenAt},
 		when{&r.Published}, when{&r.Updated}, when{&r.Received}, &r.Images)
 	return r, err
 }
@@ -139,9 +139,13 @@ func (t *tx) SaveReply(r participation.Reply) error {
 	if err != nil {
 		return named(err, "save reply", r.ID)
 	}
-	return named(t.do(t.db.replies.save, r.ID, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
-		r.Author.URL, r.HTML, r.Language, r.URL, r.Visibility, r.Standing, r.Reason,
-		ms(r.Published), ms(r.Updated), ms(r.Received), r.Images), "save reply", r.ID)
+	row, err := column[int64](t.query(t.db.replies.save, r.ID, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
+		r.Author.URL, r.HTML, r.Language, r.URL, r.Visibility, r.Standing, r.Reason, ms(r.HiddenAt),
+		ms(r.Published), ms(r.Updated), ms(r.Received), r.Images))
+	if err == nil {
+		err = t.indexReply(row, number, r)
+	}
+	return named(err, "save reply", r.ID)
 }
 
 // DeleteReply implements participation.Tx. One that is not there is no error.

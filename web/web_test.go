@@ -17,8 +17,8 @@ func TestLoadIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"about", "ballots", "channel", "consultation", "data", "dataset", "error", "figures", "list", "logs", "my-data", "my-data-done", "my-data-link", "no-export",
-		"post", "receipt", "receipt-none", "soon", "tag"}
+	want := []string{"about", "ballots", "channel", "consultation", "data", "dataset", "error", "figures", "list", "logs",
+		"my-data", "my-data-done", "my-data-link", "no-export", "post", "receipt", "receipt-none", "search", "soon", "tag"}
 	got := s.pageNames()
 	slices.Sort(got)
 	if !slices.Equal(got, want) {

@@ -25,28 +25,29 @@ import (
 // Config is the node's configuration file, inspraak.yaml. Every key is
 // explained in config.example.yaml. It holds no secrets: keys are files.
 type Config struct {
-	URL              string         `yaml:"url"`
-	Loopback         bool           `yaml:"loopback"`
-	Listen           string         `yaml:"listen"`
-	Data             string         `yaml:"data"`
-	Keys             string         `yaml:"keys"`
-	Media            string         `yaml:"media"`
-	Name             string         `yaml:"name"`
-	Language         string         `yaml:"language"`
-	Timezone         string         `yaml:"timezone"`
-	Contact          string         `yaml:"contact"`
-	OrganisationURI  string         `yaml:"organisation_uri"`
-	About            Texts          `yaml:"about"`
-	OtherWays        Texts          `yaml:"other_ways"`
-	Commands         CommandsConfig `yaml:"commands"`
-	TrustedProxies   []netip.Prefix `yaml:"trusted_proxies"`
-	RequestsPerSec   float64        `yaml:"requests_per_second"`
-	Defaults         Defaults       `yaml:"defaults"`
-	Log              LogConfig      `yaml:"log"`
-	Metrics          MetricsConfig  `yaml:"metrics"`
-	BackupRecipients []string       `yaml:"backup_recipients"`
-	Destroyers       []string       `yaml:"destroyers"`
-	ObjectionPeriod  time.Duration  `yaml:"objection_period"`
+	URL              string          `yaml:"url"`
+	Loopback         bool            `yaml:"loopback"`
+	Listen           string          `yaml:"listen"`
+	Data             string          `yaml:"data"`
+	Keys             string          `yaml:"keys"`
+	Media            string          `yaml:"media"`
+	Name             string          `yaml:"name"`
+	Language         string          `yaml:"language"`
+	Timezone         string          `yaml:"timezone"`
+	Contact          string          `yaml:"contact"`
+	OrganisationURI  string          `yaml:"organisation_uri"`
+	About            Texts           `yaml:"about"`
+	OtherWays        Texts           `yaml:"other_ways"`
+	Commands         CommandsConfig  `yaml:"commands"`
+	TrustedProxies   []netip.Prefix  `yaml:"trusted_proxies"`
+	RequestsPerSec   float64         `yaml:"requests_per_second"`
+	Defaults         Defaults        `yaml:"defaults"`
+	Log              LogConfig       `yaml:"log"`
+	Metrics          MetricsConfig   `yaml:"metrics"`
+	BackupRecipients []string        `yaml:"backup_recipients"`
+	Destroyers       []string        `yaml:"destroyers"`
+	ObjectionPeriod  time.Duration   `yaml:"objection_period"`
+	Retention        RetentionConfig `yaml:"retention"`
 
 	Path string           `yaml:"-"` // of the file it came from
 	URLs activitypub.URLs `yaml:"-"` // from URL
@@ -146,6 +147,7 @@ func parseConfig(path string, src []byte) (Config, error) {
 		Log:             LogConfig{Level: slog.LevelInfo, Format: "text"},
 		Commands:        CommandsConfig(participation.DefaultCommands()),
 		ObjectionPeriod: 42 * 24 * time.Hour,
+		Retention:       RetentionConfig(participation.DefaultRetention()),
 	}
 	p := &problems{file: path}
 	at := decodeYAML(src, 1, &c, p)
@@ -217,6 +219,7 @@ func (c *Config) check(bad func(key, format string, args ...any)) {
 	if c.ObjectionPeriod < 0 || c.ObjectionPeriod > maxObjectionPeriod {
 		bad("objection_period", "%s: between 0s and %s", c.ObjectionPeriod, maxObjectionPeriod)
 	}
+	participation.Retention(c.Retention).Check(func(key, format string, args ...any) { bad("retention."+key, format, args...) })
 }
 
 // checkURL holds the node's address to what other servers can reach: https on

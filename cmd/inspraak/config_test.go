@@ -140,6 +140,11 @@ func TestConfigProblems(t *testing.T) {
 		"about: {de: Hallo}":                  "about.de: unknown key",
 		"name: Twice":                         "name: given twice, first on line 2",
 		"loopback: maybe":                     "loopback: ",
+		"retention: {peers: 0s}":              "retention.peers: ",
+		"retention: {hidden_replies: 24h}":    "retention.hidden_replies: ",
+		"retention: {reports: 99999h}":        "retention.reports: ",
+		"retention: {moderation_log: 720h}":   "retention.moderation_log: ",
+		"retention: {ballots: 720h}":          "retention.ballots: unknown key",
 	} {
 		src := "url: https://inspraak.example.nl\nname: V\n"
 		if !strings.HasPrefix(line, "contact") {

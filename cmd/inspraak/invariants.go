@@ -17,6 +17,7 @@ const (
 	invariantLog        = "I6 log"
 	invariantDeliveries = "I7 deliveries"
 	invariantSums       = "I8 sums"
+	invariantSearch     = "I9 search"
 )
 
 const keepAsIs = "keep database and backups as they are and have it looked into"
@@ -51,6 +52,15 @@ func (o *office) checkInvariants(a *app, f *findings) error {
 	}
 	if len(problems) == 0 {
 		f.ok(invariantDeliveries, "every activity has its own id and every delivery its activity, in order")
+	}
+	if problems, err = o.db.CheckSearch(a.ctx); err != nil {
+		return err
+	}
+	for _, p := range problems {
+		f.bad(invariantSearch, "%s; stop the node and restore the last backup", p)
+	}
+	if len(problems) == 0 {
+		f.ok(invariantSearch, "what may be found can be found, and nothing else")
 	}
 	return nil
 }

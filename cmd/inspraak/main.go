@@ -50,6 +50,7 @@ type commands struct {
 	Note         noteCommands         `cmd:"" help:"Publish a notice or an erratum in a consultation's thread."`
 	Destroy      destroyCommand       `cmd:"" help:"Destroy what links voters and ballots, with two keys and a day between. Cannot be undone."`
 	Block        blockCommands        `cmd:"" help:"Block servers and accounts."`
+	Retention    retentionCommand     `cmd:"" help:"Let go of what is no longer needed, or tell what would go."`
 	Verify       verifyCommand        `cmd:"" help:"Verify the published dataset of a consultation, anybody's."`
 	Check        checkCommand         `cmd:"" help:"Examine configuration, clock, disk, database, keys and the way in from outside."`
 	SBOM         sbomCommand          `cmd:"" name:"sbom" help:"Print what the program was built from, as CycloneDX 1.6."`

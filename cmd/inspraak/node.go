@@ -45,6 +45,7 @@ type Node struct {
 	recounts       recounts
 	requests       *requestTimes
 	stopping       atomic.Bool
+	retained       time.Time // when retention was last done
 }
 
 // Surroundings are what a Node takes from outside: the clock, and for tests
@@ -246,6 +247,7 @@ func (n *Node) jobs() []job {
 			return posted > 0, err
 		}},
 		{"publish", 500 * time.Millisecond, n.publish},
+		{"retention", time.Hour, n.retain},
 		{"waiting room", 15 * time.Second, func(ctx context.Context) (bool, error) {
 			settled, err := n.Federation.RetryWaiting(ctx)
 			return settled > 0, err

@@ -77,7 +77,7 @@ func harvest(t *testing.T, results participation.Disclosure, one, other string) 
 
 	out := map[string]string{}
 	receipt := must2(city.Service.Receipts(t.Context(), people[1].ID()))(c)[0]
-	fill := strings.NewReplacer(":number", "1", "receipt/:token", "receipt/"+receipt.Token, ":token", city.Service.DataToken(people[1].ID()),
+	fill := strings.NewReplacer("/search", "/search?q=vraag", ":number", "1", "receipt/:token", "receipt/"+receipt.Token, ":token", city.Service.DataToken(people[1].ID()),
 		"/log/:id", "/log/"+poll.ID, "/o/:id/*", "/o/"+poll.ID+"/replies", "/o/:id", "/o/"+poll.ID, "posts/:id", "posts/none", "dataset/:name", "dataset/ballots.csv",
 		":name", "gemeente", ":slug", "vraag", ":tag", "plein", ":version", "2.1", "exports/:file", "exports/dds.jsonl", ":file", "none", "tile/entries/*", "tile/entries/000.p/2", "tile/*", "tile/0/000.p/2")
 	routes := reflect.ValueOf(city.Handler).MethodByName("Routes").Call(nil)[0]

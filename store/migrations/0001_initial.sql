@@ -139,7 +139,8 @@ CREATE TABLE refused (
 
 -- Citizens' public messages.
 CREATE TABLE reply (
-    id            TEXT PRIMARY KEY CHECK (id <> ''),  -- address of the remote object
+    number        INTEGER PRIMARY KEY,                -- in order of receipt
+    id            TEXT NOT NULL UNIQUE CHECK (id <> ''), -- address of the remote object
     consultation  INTEGER NOT NULL REFERENCES consultation (number),
     parent        TEXT NOT NULL,                      -- address of what it answers
     author        TEXT NOT NULL,                      -- canonical actor id
@@ -152,6 +153,7 @@ CREATE TABLE reply (
     visibility    TEXT NOT NULL CHECK (visibility IN ('public', 'unlisted')),
     standing      TEXT NOT NULL CHECK (standing IN ('shown', 'hidden')),
     reason        TEXT NOT NULL,                      -- why it is hidden
+    hidden_at     INTEGER NOT NULL,                   -- 0 while it is shown
     published     INTEGER NOT NULL,                   -- as its author says
     updated       INTEGER NOT NULL,
     received      INTEGER NOT NULL,
@@ -161,6 +163,26 @@ CREATE TABLE reply (
 CREATE INDEX reply_consultation ON reply (consultation, received, id);
 CREATE INDEX reply_author ON reply (author, received, id);
 CREATE INDEX reply_received ON reply (received, id);
+CREATE INDEX reply_hidden ON reply (hidden_at) WHERE standing = 'hidden';
+
+-- What can be searched, as plain text (https://sqlite.org/fts5.html): rows exist
+-- only of what may be found, under the number of the consultation or reply. Of a
+-- row that is deleted nothing stays in the index either (secure-delete).
+CREATE VIRTUAL TABLE consultation_words USING fts5(title, body, tokenize = 'unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE reply_words USING fts5(body, tokenize = 'unicode61 remove_diacritics 2', prefix = '3 5');
+INSERT INTO consultation_words (consultation_words, rank) VALUES ('secure-delete', 1);
+INSERT INTO reply_words (reply_words, rank) VALUES ('secure-delete', 1);
+
+-- +goose StatementBegin
+CREATE TRIGGER consultation_out AFTER DELETE ON consultation BEGIN
+    DELETE FROM consultation_words WHERE rowid = OLD.number;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER reply_out AFTER DELETE ON reply BEGIN
+    DELETE FROM reply_words WHERE rowid = OLD.number;
+END;
+-- +goose StatementEnd
 
 -- Likes and boosts, each once per actor.
 CREATE TABLE gesture (
@@ -252,6 +274,8 @@ CREATE TABLE event (
     reason       TEXT NOT NULL
 ) STRICT;
 
+CREATE INDEX event_named ON event (at) WHERE subject <> '';
+
 -- The node's last sign of life, and the name by which the database knows itself.
 CREATE TABLE beat (
     one      INTEGER PRIMARY KEY CHECK (one = 1),
@@ -303,6 +327,7 @@ CREATE TABLE peer (
 ) STRICT;
 
 CREATE INDEX peer_host ON peer (host);
+CREATE INDEX peer_fetched ON peer (fetched_at);
 CREATE INDEX peer_shared ON peer (shared) WHERE shared <> '';
 
 CREATE TABLE peer_key (
