@@ -61,7 +61,13 @@ func (h *handler) static(c echo.Context) error {
 	if !ok {
 		return fmt.Errorf("static file %q: %w", c.Param("file"), participation.ErrNotFound)
 	}
-	c.Response().Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	header := c.Response().Header()
+	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	header.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)
+	if a.Packed != nil && unpacks(c) {
+		header.Set(echo.HeaderContentEncoding, "gzip")
+		return c.Blob(http.StatusOK, a.MediaType, a.Packed)
+	}
 	return c.Blob(http.StatusOK, a.MediaType, a.Data)
 }
 

@@ -83,7 +83,7 @@ func New(c Config) http.Handler {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = extractor(c.TrustedProxies)
 	e.HTTPErrorHandler = h.fail
-	e.Use(h.identify, h.logRequest, h.secure, h.recover)
+	e.Use(h.identify, h.logRequest, compress(), h.secure, h.recover)
 	h.routes(e)
 	return e
 }

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 )
 
 // routes is the map of the site: every address that the node answers.
@@ -51,7 +50,7 @@ func (h *handler) routes(e *echo.Echo) {
 	// For programs, and whoever checks a count.
 	get("/log/:id/checkpoint", h.checkpoint, h.limitPages)
 	get("/log/:id/key", h.logKey, h.limitPages)
-	get("/log/:id/tile/entries/*", h.logEntries, h.limitPages, middleware.Gzip())
+	get("/log/:id/tile/entries/*", h.logEntries, h.limitPages)
 	get("/log/:id/tile/*", h.tile, h.limitPages)
 	get("/consultations/:slug/dataset.zip", h.datasetZip, h.limitPages)
 	get("/consultations/:slug/dataset/:name", h.datasetFile, h.limitPages)

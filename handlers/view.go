@@ -105,10 +105,11 @@ func digest(b []byte) string {
 }
 
 // unchanged sets the ETag and tells whether the client has it (RFC 9110
-// §13.1.2; weak comparison).
+// §13.1.2; weak comparison). The tag is weak: the same content may go out packed
+// (§8.8.3.3).
 func (h *handler) unchanged(c echo.Context, tag string) bool {
 	tag = `"` + tag + `"`
-	c.Response().Header().Set("ETag", tag)
+	c.Response().Header().Set("ETag", "W/"+tag)
 	for _, known := range strings.Split(c.Request().Header.Get("If-None-Match"), ",") {
 		if known = strings.TrimSpace(known); known == "*" || strings.TrimPrefix(known, "W/") == tag {
 			return true
