@@ -71,10 +71,9 @@ func (h *handler) static(c echo.Context) error {
 	return c.Blob(http.StatusOK, a.MediaType, a.Data)
 }
 
+// favicon is for who asks for an icon without reading the page.
 func (h *handler) favicon(c echo.Context) error {
-	return c.Redirect(http.StatusFound, h.Site.AssetPath("icon.svg"))
-}
-
-func (h *handler) robots(c echo.Context) error {
-	return c.String(http.StatusOK, "User-agent: *\nDisallow:\n")
+	a, _ := h.Site.Asset(strings.TrimPrefix(h.Site.AssetPath("favicon.ico"), "/static/"))
+	c.Response().Header().Set("Cache-Control", "public, max-age=86400")
+	return c.Blob(http.StatusOK, a.MediaType, a.Data)
 }

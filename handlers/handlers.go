@@ -34,8 +34,12 @@ type Config struct {
 	About     map[string]string // who runs this, safe HTML by language; optional
 	OtherWays map[string]string // how to take part without an account, safe HTML by language; optional
 	Contact   string            // e-mail address, web address or plain words; optional
-	DataWords map[string]string // what to send in a direct message to see one's own data, by language; optional
-	CodeWords map[string]string // what to send there for one's code, by language
+	// SecurityContact is whom to tell of a weak spot, an e-mail or https address; ""
+	// means Contact. SecurityPolicy is the page about such reports; optional.
+	SecurityContact, SecurityPolicy string
+	RelMe                           []string          // addresses that are the municipality's as well; optional
+	DataWords                       map[string]string // what to send in a direct message to see one's own data, by language; optional
+	CodeWords                       map[string]string // what to send there for one's code, by language
 
 	// TrustedProxies may name the visitor's address in X-Forwarded-For. From
 	// anybody else that header is ignored.
@@ -65,6 +69,7 @@ type handler struct {
 	slots                 chan struct{}
 	zones                 sync.Map // IANA name to *time.Location
 	origins               http.CrossOriginProtection
+	places                placeList
 }
 
 // New makes the handler of the whole site.

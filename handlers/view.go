@@ -30,10 +30,11 @@ type page struct {
 	Lang        string
 	Path        string // without query
 	Languages   []languageLink
-	Feed        string // Atom feed to go with the page
-	Object      string // ActivityStreams object that the page shows
-	Hidden      bool   // from search engines
-	chosen      bool   // the visitor chose the language by hand
+	Feed        string   // Atom feed to go with the page
+	Object      string   // ActivityStreams object that the page shows
+	Hidden      bool     // from search engines
+	RelMe       []string // addresses that are the municipality's as well
+	chosen      bool     // the visitor chose the language by hand
 }
 
 type languageLink struct {
@@ -49,7 +50,7 @@ func (h *handler) page(c echo.Context, title string) page {
 	asked := query.Get("lang")
 	p := page{
 		Site: h.Name, Title: title, Path: r.URL.Path, Address: h.URLs.Base + r.URL.EscapedPath(),
-		Lang: h.Site.Match(asked, r.Header.Get("Accept-Language")),
+		Lang: h.Site.Match(asked, r.Header.Get("Accept-Language")), RelMe: h.RelMe,
 	}
 	p.chosen = asked == p.Lang
 	for _, l := range h.Site.Languages() {

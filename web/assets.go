@@ -34,7 +34,7 @@ func (s *Site) AssetPath(name string) string {
 
 func (s *Site) loadAssets() error {
 	s.assets, s.hashed = map[string]Asset{}, map[string]string{}
-	types := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+	types := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png", ".ico": "image/vnd.microsoft.icon"}
 	for _, name := range staticNames() {
 		data, err := files.ReadFile("static/" + name)
 		if err != nil {

@@ -107,6 +107,7 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 	n.Handler = handlers.New(handlers.Config{
 		Service: n.Service, Doors: n.Federation, URLs: c.URLs, Site: site, Log: s.Log, Now: s.Now,
 		Name: c.Name, About: about, OtherWays: other, Contact: c.Contact,
+		SecurityContact: c.SecurityContact, SecurityPolicy: c.SecurityPolicy, RelMe: c.RelMe,
 		DataWords:      commandWords(commands, participation.AskMyData, site.Languages()),
 		CodeWords:      commandWords(commands, participation.AskCode, site.Languages()),
 		TrustedProxies: c.TrustedProxies, MediaDir: c.Media, RequestsPerSecond: c.RequestsPerSec,
