@@ -70,6 +70,7 @@ type handler struct {
 	zones                 sync.Map // IANA name to *time.Location
 	origins               http.CrossOriginProtection
 	places                placeList
+	cards                 cards
 }
 
 // New makes the handler of the whole site.

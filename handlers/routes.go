@@ -62,6 +62,7 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/static/:file", h.static)
 	get("/favicon.ico", h.favicon)
 	get("/robots.txt", h.robots)
+	get("/consultations/:slug/card.png", h.cardPicture, h.limitPages)
 	get("/sitemap.xml", h.sitemap, h.limitPages)
 	get("/.well-known/security.txt", h.security)
 }
