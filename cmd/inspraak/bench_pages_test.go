@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"inspraak/participation"
+	"inspraak/simulation"
+)
+
+// What a page may take: of the server's time, one in a hundred excepted, and of the
+// visitor's line, without images.
+const (
+	pageTime  = 20 * time.Millisecond
+	pageBytes = 60 << 10
+)
+
+// BenchmarkPages asks for every address of the node, found by a walk through its
+// router, while 500 votes a second arrive; one consultation is open, one closed,
+// each with 100,000 ballots and 10,000 replies. BALLOTS in the environment sets
+// another number of ballots, and a tenth of it of replies. Times are those of a
+// client on the same machine, from the request to the last byte, so that they are
+// never less than the server's.
+func BenchmarkPages(b *testing.B) {
+	needProc(b)
+	ballots := 100_000
+	if text := os.Getenv("BALLOTS"); text != "" {
+		var err error
+		if ballots, err = strconv.Atoi(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		p := newProgram(b)
+		open, closed := filled{p.publish(), ballots}, filled{p.publish(), ballots}
+		for _, c := range []filled{open, closed} {
+			p.fill(c)
+			p.discuss(c.Consultation, ballots/10)
+		}
+		if _, err := p.node.Service.Close(b.Context(), closed.ID, "the measurement begins", 0); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := p.node.Service.FreezeDue(b.Context(), "Bench"); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := p.node.Service.WriteLogs(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		p.start()
+		pages := p.addresses(open.Consultation, closed.Consultation)
+		stop := p.votesPerSecond(500, open.Consultation)
+		p.ask(pages)
+		fmt.Printf("\n%d votes a second arrived meanwhile.\n", stop())
+		p.stop()
+		report(pages)
+	}
+}
+
+// discuss adds replies to a consultation, every third one an answer to another.
+func (p *program) discuss(c participation.Consultation, n int) {
+	words := strings.Repeat("Ik vind dat het plein groener mag, en dat er plaats blijft voor de markt. ", 3)
+	var group sync.WaitGroup
+	const workers = 64
+	id := func(i int) string { return fmt.Sprintf("https://mastodon%d.example/notes/%s-%d", i%500, c.Slug, i) }
+	for w := range workers {
+		group.Go(func() {
+			for i := w; i < n; i += workers {
+				actor, parent := fmt.Sprintf("https://mastodon%d.example/users/citizen%d", i%500, i), p.urls.Object(c.ID)
+				if i%3 == 2 {
+					parent = id(i - 1)
+				}
+				err := p.node.Service.AddReply(context.Background(), participation.Reply{
+					ID: id(i), Consultation: c.ID, Parent: parent, HTML: "<p>" + words + strconv.Itoa(i) + "</p>", Language: "nl", URL: id(i),
+					Published: time.Now(), Visibility: participation.Public,
+					Author: participation.Author{ID: actor, Name: fmt.Sprint("Inwoner ", i), Handle: fmt.Sprintf("citizen%d@mastodon%d.example", i, i%500)},
+				}, true)
+				if err != nil {
+					p.b.Errorf("reply: %v", err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// A visited address is a route with its parameters filled in, and what came of it.
+type visited struct {
+	route, path string
+	status      int
+	kind        string // media type
+	bytes       int    // as sent, packed
+	took        []time.Duration
+	again       int  // status of a second request
+	kept        bool // whether it may be kept at all
+	unmeasured  string
+}
+
+// addresses lists every address that can be asked for, those of consultations once
+// for the open one and once for the closed one.
+func (p *program) addresses(open, closed participation.Consultation) (all []*visited) {
+	voter := "https://mastodon7.example/users/citizen7"
+	receipts, err := p.node.Service.Receipts(p.b.Context(), voter)
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	seen := map[string]bool{}
+	routes := reflect.ValueOf(p.node.Handler).MethodByName("Routes").Call(nil)[0]
+	for i := range routes.Len() {
+		route := routes.Index(i).Elem().FieldByName("Path").String()
+		if routes.Index(i).Elem().FieldByName("Method").String() != http.MethodGet || seen[route] {
+			continue
+		}
+		seen[route] = true
+		for _, c := range []participation.Consultation{open, closed} {
+			token := "none"
+			for _, r := range receipts {
+				if r.Consultation.ID == c.ID {
+					token = r.Token
+				}
+			}
+			path := strings.NewReplacer("receipt/:token", "receipt/"+token, ":token", p.node.Service.DataToken(voter), "/log/:id", "/log/"+c.ID,
+				"/o/:id/*", "/o/"+c.ID+"/replies", "/o/:id", "/o/"+c.ID, "posts/:id", "posts/none", "dataset/:name", "dataset/integrity.json",
+				":name", "bench", ":slug", c.Slug, ":tag", "plein", ":version", "2.1", "/static/:file", "/static/none", ":number", "1",
+				"tile/entries/*", "tile/entries/000", "tile/*", "tile/0/000", ":year", strconv.Itoa(c.ClosesAt.Year())).Replace(route)
+			a := &visited{path: path}
+			switch {
+			case strings.ContainsAny(path, ":*"):
+				a.unmeasured = "nobody said what stands for its parameter"
+			case strings.HasSuffix(path, ".zip"):
+				a.unmeasured = "a file, not a page"
+			}
+			if !slices.ContainsFunc(all, func(other *visited) bool { return other.path == path }) {
+				all = append(all, a)
+			}
+		}
+	}
+	return all
+}
+
+// ask asks for each address in turn, over and over, by two visitors at a time.
+func (p *program) ask(pages []*visited) {
+	const rounds, visitors = 110, 2
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: visitors},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	get := func(a *visited, tag string) (*http.Response, int, time.Duration) {
+		r, err := http.NewRequestWithContext(p.b.Context(), http.MethodGet, p.urls.Base+a.path, nil)
+		if err != nil {
+			p.b.Fatal(err)
+		}
+		r.Header.Set("Accept", "text/html,*/*;q=0.5")
+		r.Header.Set("Accept-Encoding", "gzip")
+		if tag != "" {
+			r.Header.Set("If-None-Match", tag)
+		}
+		began := time.Now()
+		answer, err := client.Do(r)
+		if err != nil {
+			p.b.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, answer.Body)
+		answer.Body.Close()
+		if err != nil {
+			p.b.Errorf("%s: %v", a.path, err)
+		}
+		return answer, int(n), time.Since(began)
+	}
+	for _, a := range pages {
+		if a.unmeasured != "" {
+			continue
+		}
+		answer, n, _ := get(a, "")
+		a.status, a.bytes = answer.StatusCode, n
+		a.kind, _, _ = strings.Cut(answer.Header.Get("Content-Type"), ";")
+		if a.status != http.StatusOK {
+			a.unmeasured = "answers " + answer.Status
+			continue
+		}
+		a.kept = answer.Header.Get("Cache-Control") != "no-store"
+		if tag := answer.Header.Get("ETag"); tag != "" {
+			for range 3 { // what changes meanwhile has a new tag
+				if answer, _, _ = get(a, tag); answer.StatusCode == http.StatusNotModified {
+					break
+				}
+				tag = answer.Header.Get("ETag")
+			}
+			a.again = answer.StatusCode
+		}
+	}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for v := range visitors {
+		group.Go(func() {
+			for range rounds / visitors {
+				for i := range pages {
+					a := pages[(i+v*len(pages)/visitors)%len(pages)]
+					if a.unmeasured != "" {
+						continue
+					}
+					_, n, took := get(a, "")
+					mu.Lock()
+					a.took, a.bytes = append(a.took, took), max(a.bytes, n)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// votesPerSecond sends votes of people whose keys are known, at a steady pace and
+// without waiting for answers, until stop, which tells how many a second were taken.
+// When all have voted in the first consultation they go on to another.
+func (p *program) votesPerSecond(rate int, first participation.Consultation) (stop func() int) {
+	const voters = 5000
+	server := p.voters("pace")
+	warm := p.publish()
+	p.send(server.sign(voters, warm), senders)
+	ready := make(chan simulation.SignedRequest, voters)
+	ctx, cancel := context.WithCancel(p.b.Context())
+	var group sync.WaitGroup
+	group.Go(func() {
+		defer close(ready)
+		for c := first; ; c = p.publish() {
+			for _, vote := range server.sign(voters, c) {
+				select {
+				case ready <- vote:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	})
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
+	var mu sync.Mutex
+	taken, began := 0, time.Now()
+	group.Go(func() {
+		const beats = 50 // a second
+		tick := time.NewTicker(time.Second / beats)
+		defer tick.Stop()
+		for range tick.C {
+			for range rate / beats {
+				vote, more := <-ready
+				if !more {
+					return
+				}
+				group.Go(func() {
+					r, err := http.NewRequestWithContext(context.WithoutCancel(ctx), vote.Method, vote.URL, bytes.NewReader(vote.Body))
+					if err != nil {
+						p.b.Error(err)
+						return
+					}
+					r.Header, r.Host = vote.Header, vote.Host
+					answer, err := client.Do(r)
+					if err != nil {
+						p.b.Error(err)
+						return
+					}
+					io.Copy(io.Discard, answer.Body)
+					answer.Body.Close()
+					if answer.StatusCode == http.StatusAccepted {
+						mu.Lock()
+						taken++
+						mu.Unlock()
+					}
+				})
+			}
+		}
+	})
+	return func() int {
+		per := int(float64(taken) / time.Since(began).Seconds())
+		cancel()
+		group.Wait()
+		client.CloseIdleConnections()
+		server.serving.Close()
+		return per
+	}
+}
+
+// report prints the table: pages first, slowest first, then what is for programs.
+func report(all []*visited) {
+	html := func(a *visited) bool { return a.kind == "text/html" }
+	slices.SortStableFunc(all, func(a, b *visited) int {
+		switch {
+		case html(a) != html(b) && html(a):
+			return -1
+		case html(a) != html(b):
+			return 1
+		}
+		return int(b.quantile(99) - a.quantile(99))
+	})
+	fmt.Printf("%-64s %9s %9s %9s %6s  %s\n", "", "p50", "p99", "bytes", "again", "")
+	for _, a := range all {
+		if a.unmeasured != "" {
+			fmt.Printf("%-64s not measured: %s\n", a.path, a.unmeasured)
+			continue
+		}
+		var misses []string
+		if a.quantile(99) > pageTime {
+			misses = append(misses, "slow")
+		}
+		if a.bytes > pageBytes {
+			misses = append(misses, "large")
+		}
+		if a.kept && a.again != http.StatusNotModified {
+			misses = append(misses, "sent again")
+		}
+		if !html(a) {
+			misses = []string{a.kind}
+		}
+		fmt.Printf("%-64s %9s %9s %9d %6d  %s\n", a.path, a.quantile(50).Round(100*time.Microsecond), a.quantile(99).Round(100*time.Microsecond), a.bytes, a.again, strings.Join(misses, ", "))
+	}
+}
+
+// quantile is the time that so many in a hundred took at most.
+func (a *visited) quantile(percent int) time.Duration {
+	if len(a.took) == 0 {
+		return 0
+	}
+	slices.Sort(a.took)
+	return a.took[min(len(a.took)*percent/100, len(a.took)-1)]
+}
