@@ -24,14 +24,17 @@ import (
 const (
 	pageTime  = 20 * time.Millisecond
 	pageBytes = 60 << 10
+
+	pagesFor = 60 // seconds of votes
 )
 
 // BenchmarkPages asks for every address of the node, found by a walk through its
 // router, while 500 votes a second arrive; one consultation is open, one closed,
 // each with 100,000 ballots and 10,000 replies. BALLOTS in the environment sets
-// another number of ballots, and a tenth of it of replies. Times are those of a
-// client on the same machine, from the request to the last byte, so that they are
-// never less than the server's.
+// another number of ballots, and a tenth of it of replies. CPU is the server's, with
+// nothing else to do. Times are those of a visitor on the same machine, from the
+// request to the last byte, so that they are never less than the server's; what the
+// machine itself adds is seen at /robots.txt, for which the node does nothing.
 func BenchmarkPages(b *testing.B) {
 	needProc(b)
 	ballots := 100_000
@@ -59,9 +62,12 @@ func BenchmarkPages(b *testing.B) {
 		}
 		p.start()
 		pages := p.addresses(open.Consultation, closed.Consultation)
-		stop := p.votesPerSecond(500, open.Consultation)
+		p.look(pages)
+		votes := p.signAhead(500*pagesFor, open.Consultation)
+		var group sync.WaitGroup
+		group.Go(func() { p.pace(votes, 500) })
 		p.ask(pages)
-		fmt.Printf("\n%d votes a second arrived meanwhile.\n", stop())
+		group.Wait()
 		p.stop()
 		report(pages)
 	}
@@ -97,14 +103,15 @@ func (p *program) discuss(c participation.Consultation, n int) {
 
 // A visited address is a route with its parameters filled in, and what came of it.
 type visited struct {
-	route, path string
-	status      int
-	kind        string // media type
-	bytes       int    // as sent, packed
-	took        []time.Duration
-	again       int  // status of a second request
-	kept        bool // whether it may be kept at all
-	unmeasured  string
+	path       string
+	status     int
+	kind       string // media type
+	bytes      int    // as sent, packed
+	cpu        time.Duration
+	took       []time.Duration
+	again      int  // status of a second request
+	kept       bool // whether it may be kept at all
+	unmeasured string
 }
 
 // addresses lists every address that can be asked for, those of consultations once
@@ -149,39 +156,50 @@ func (p *program) addresses(open, closed participation.Consultation) (all []*vis
 	return all
 }
 
-// ask asks for each address in turn, over and over, by two visitors at a time.
-func (p *program) ask(pages []*visited) {
-	const rounds, visitors = 110, 2
-	client := &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: visitors},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	defer client.CloseIdleConnections()
-	get := func(a *visited, tag string) (*http.Response, int, time.Duration) {
-		r, err := http.NewRequestWithContext(p.b.Context(), http.MethodGet, p.urls.Base+a.path, nil)
-		if err != nil {
-			p.b.Fatal(err)
-		}
-		r.Header.Set("Accept", "text/html,*/*;q=0.5")
-		r.Header.Set("Accept-Encoding", "gzip")
-		if tag != "" {
-			r.Header.Set("If-None-Match", tag)
-		}
-		began := time.Now()
-		answer, err := client.Do(r)
-		if err != nil {
-			p.b.Fatal(err)
-		}
-		n, err := io.Copy(io.Discard, answer.Body)
-		answer.Body.Close()
-		if err != nil {
-			p.b.Errorf("%s: %v", a.path, err)
-		}
-		return answer, int(n), time.Since(began)
+// A visitor asks as a browser does, and keeps nothing.
+type visitor struct {
+	p      *program
+	client *http.Client
+}
+
+func newVisitor(p *program) visitor {
+	return visitor{p, &http.Client{Transport: &http.Transport{DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// get asks for a page, or whether it is still what the visitor has.
+func (v visitor) get(path, tag string) (answer *http.Response, bytes int, took time.Duration) {
+	r, err := http.NewRequestWithContext(v.p.b.Context(), http.MethodGet, v.p.urls.Base+path, nil)
+	if err != nil {
+		v.p.b.Fatal(err)
 	}
+	r.Header.Set("Accept", "text/html,*/*;q=0.5")
+	r.Header.Set("Accept-Encoding", "gzip")
+	if tag != "" {
+		r.Header.Set("If-None-Match", tag)
+	}
+	began := time.Now()
+	if answer, err = v.client.Do(r); err != nil {
+		v.p.b.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, answer.Body)
+	answer.Body.Close()
+	if err != nil {
+		v.p.b.Errorf("%s: %v", path, err)
+	}
+	return answer, int(n), time.Since(began)
+}
+
+// look asks for each address alone: what it answers, what it costs, and whether it
+// is sent again to who has it.
+func (p *program) look(pages []*visited) {
+	v := newVisitor(p)
+	defer v.client.CloseIdleConnections()
 	for _, a := range pages {
 		if a.unmeasured != "" {
 			continue
 		}
-		answer, n, _ := get(a, "")
+		answer, n, _ := v.get(a.path, "")
 		a.status, a.bytes = answer.StatusCode, n
 		a.kind, _, _ = strings.Cut(answer.Header.Get("Content-Type"), ";")
 		if a.status != http.StatusOK {
@@ -191,102 +209,96 @@ func (p *program) ask(pages []*visited) {
 		a.kept = answer.Header.Get("Cache-Control") != "no-store"
 		if tag := answer.Header.Get("ETag"); tag != "" {
 			for range 3 { // what changes meanwhile has a new tag
-				if answer, _, _ = get(a, tag); answer.StatusCode == http.StatusNotModified {
+				if answer, _, _ = v.get(a.path, tag); answer.StatusCode == http.StatusNotModified {
 					break
 				}
 				tag = answer.Header.Get("ETag")
 			}
 			a.again = answer.StatusCode
 		}
+		const times = 50
+		before := p.cpu()
+		for range times {
+			v.get(a.path, "")
+		}
+		a.cpu = (p.cpu() - before) / times
 	}
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	for v := range visitors {
-		group.Go(func() {
-			for range rounds / visitors {
-				for i := range pages {
-					a := pages[(i+v*len(pages)/visitors)%len(pages)]
-					if a.unmeasured != "" {
-						continue
-					}
-					_, n, took := get(a, "")
-					mu.Lock()
-					a.took, a.bytes = append(a.took, took), max(a.bytes, n)
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	group.Wait()
 }
 
-// votesPerSecond sends votes of people whose keys are known, at a steady pace and
-// without waiting for answers, until stop, which tells how many a second were taken.
-// When all have voted in the first consultation they go on to another.
-func (p *program) votesPerSecond(rate int, first participation.Consultation) (stop func() int) {
+// ask asks for each address in turn, over and over, while votes arrive.
+func (p *program) ask(pages []*visited) {
+	const pause = 5 * time.Millisecond
+	v := newVisitor(p)
+	defer v.client.CloseIdleConnections()
+	for end := time.Now().Add(pagesFor * time.Second); ; {
+		for _, a := range pages {
+			if a.unmeasured != "" {
+				continue
+			}
+			_, n, took := v.get(a.path, "")
+			a.took, a.bytes = append(a.took, took), max(a.bytes, n)
+			if time.Now().After(end) {
+				return
+			}
+			time.Sleep(pause)
+		}
+	}
+}
+
+// signAhead makes so many votes of people whose keys the node knows: in the first
+// consultation until all have voted there, then in others.
+func (p *program) signAhead(n int, first participation.Consultation) (ready []simulation.SignedRequest) {
 	const voters = 5000
 	server := p.voters("pace")
-	warm := p.publish()
-	p.send(server.sign(voters, warm), senders)
-	ready := make(chan simulation.SignedRequest, voters)
-	ctx, cancel := context.WithCancel(p.b.Context())
-	var group sync.WaitGroup
-	group.Go(func() {
-		defer close(ready)
-		for c := first; ; c = p.publish() {
-			for _, vote := range server.sign(voters, c) {
-				select {
-				case ready <- vote:
-				case <-ctx.Done():
-					return
-				}
-			}
-		}
-	})
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
-	var mu sync.Mutex
-	taken, began := 0, time.Now()
-	group.Go(func() {
-		const beats = 50 // a second
-		tick := time.NewTicker(time.Second / beats)
-		defer tick.Stop()
-		for range tick.C {
-			for range rate / beats {
-				vote, more := <-ready
-				if !more {
-					return
-				}
-				group.Go(func() {
-					r, err := http.NewRequestWithContext(context.WithoutCancel(ctx), vote.Method, vote.URL, bytes.NewReader(vote.Body))
-					if err != nil {
-						p.b.Error(err)
-						return
-					}
-					r.Header, r.Host = vote.Header, vote.Host
-					answer, err := client.Do(r)
-					if err != nil {
-						p.b.Error(err)
-						return
-					}
-					io.Copy(io.Discard, answer.Body)
-					answer.Body.Close()
-					if answer.StatusCode == http.StatusAccepted {
-						mu.Lock()
-						taken++
-						mu.Unlock()
-					}
-				})
-			}
-		}
-	})
-	return func() int {
-		per := int(float64(taken) / time.Since(began).Seconds())
-		cancel()
-		group.Wait()
-		client.CloseIdleConnections()
-		server.serving.Close()
-		return per
+	p.b.Cleanup(func() { server.serving.Close() })
+	p.send(server.sign(voters, p.publish()), senders)
+	for c := first; len(ready) < n; c = p.publish() {
+		ready = append(ready, server.sign(min(voters, n-len(ready)), c)...)
 	}
+	return ready
+}
+
+// pace sends votes, so many a second, without waiting for answers.
+func (p *program) pace(ready []simulation.SignedRequest, rate int) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
+	defer client.CloseIdleConnections()
+	var group sync.WaitGroup
+	const beats = 50 // a second
+	tick := time.NewTicker(time.Second / beats)
+	defer tick.Stop()
+	var mu sync.Mutex
+	var took []time.Duration
+	began := time.Now()
+	for at := 0; at < len(ready); at += rate / beats {
+		<-tick.C
+		for _, vote := range ready[at:min(at+rate/beats, len(ready))] {
+			group.Go(func() {
+				r, err := http.NewRequestWithContext(context.Background(), vote.Method, vote.URL, bytes.NewReader(vote.Body))
+				if err != nil {
+					p.b.Error(err)
+					return
+				}
+				r.Header, r.Host = vote.Header, vote.Host
+				sent := time.Now()
+				answer, err := client.Do(r)
+				if err != nil {
+					p.b.Error(err)
+					return
+				}
+				io.Copy(io.Discard, answer.Body)
+				answer.Body.Close()
+				mu.Lock()
+				defer mu.Unlock()
+				if took = append(took, time.Since(sent)); answer.StatusCode != http.StatusAccepted {
+					p.b.Errorf("a vote was answered %s", answer.Status)
+				}
+			})
+		}
+	}
+	group.Wait()
+	slices.Sort(took)
+	fmt.Println()
+	line("votes a second meanwhile · p99 of their answers", "%.0f · %s", float64(len(took))/time.Since(began).Seconds(), took[len(took)*99/100].Round(time.Millisecond))
 }
 
 // report prints the table: pages first, slowest first, then what is for programs.
@@ -301,10 +313,10 @@ func report(all []*visited) {
 		}
 		return int(b.quantile(99) - a.quantile(99))
 	})
-	fmt.Printf("%-64s %9s %9s %9s %6s  %s\n", "", "p50", "p99", "bytes", "again", "")
+	fmt.Printf("%-64s %9s %9s %9s %9s %6s\n", "", "CPU", "p50", "p99", "bytes", "again")
 	for _, a := range all {
 		if a.unmeasured != "" {
-			fmt.Printf("%-64s not measured: %s\n", a.path, a.unmeasured)
+			fmt.Printf("%-64s not measured: %s\n", short(a.path), a.unmeasured)
 			continue
 		}
 		var misses []string
@@ -320,7 +332,7 @@ func report(all []*visited) {
 		if !html(a) {
 			misses = []string{a.kind}
 		}
-		fmt.Printf("%-64s %9s %9s %9d %6d  %s\n", a.path, a.quantile(50).Round(100*time.Microsecond), a.quantile(99).Round(100*time.Microsecond), a.bytes, a.again, strings.Join(misses, ", "))
+		fmt.Printf("%-64s %9s %9s %9s %9d %6d  %s\n", short(a.path), a.cpu, a.quantile(50).Round(100*time.Microsecond), a.quantile(99).Round(100*time.Microsecond), a.bytes, a.again, strings.Join(misses, ", "))
 	}
 }
 
@@ -331,4 +343,12 @@ func (a *visited) quantile(percent int) time.Duration {
 	}
 	slices.Sort(a.took)
 	return a.took[min(len(a.took)*percent/100, len(a.took)-1)]
+}
+
+// short cuts what is random in an address.
+func short(path string) string {
+	if len(path) > 62 {
+		return path[:61] + "…"
+	}
+	return path
 }
