@@ -42,28 +42,24 @@ func (s *Site) loadAssets() error {
 		}
 		sum, ext := sha256.Sum256(data), path.Ext(name)
 		hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
-		packed, err := pack(data)
-		if err != nil {
-			return err
-		}
-		s.assets[hashed] = Asset{Data: data, Packed: packed, MediaType: types[ext]}
+		s.assets[hashed] = Asset{Data: data, Packed: pack(data), MediaType: types[ext]}
 		s.hashed[name] = hashed
 	}
 	return nil
 }
 
 // pack packs once what is sent often; nil if that does not save a tenth.
-func pack(data []byte) ([]byte, error) {
+func pack(data []byte) []byte {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	if _, err := w.Write(data); err != nil {
-		return nil, err
+	// A buffer takes all that is written to it.
+	_, _ = w.Write(data)
+	_ = w.Close()
+	if b.Len() > len(data)*9/10 {
+		return nil
 	}
-	if err := w.Close(); err != nil || b.Len() > len(data)*9/10 {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }
