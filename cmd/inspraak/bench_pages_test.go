@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"reflect"
@@ -268,6 +269,7 @@ func (p *program) pace(ready []simulation.SignedRequest, rate int) {
 	defer tick.Stop()
 	var mu sync.Mutex
 	var took []time.Duration
+	later := 0
 	began := time.Now()
 	for at := 0; at < len(ready); at += rate / beats {
 		<-tick.C
@@ -289,7 +291,12 @@ func (p *program) pace(ready []simulation.SignedRequest, rate int) {
 				answer.Body.Close()
 				mu.Lock()
 				defer mu.Unlock()
-				if took = append(took, time.Since(sent)); answer.StatusCode != http.StatusAccepted {
+				took = append(took, time.Since(sent))
+				switch answer.StatusCode {
+				case http.StatusAccepted:
+				case http.StatusServiceUnavailable:
+					later++
+				default:
 					p.b.Errorf("a vote was answered %s", answer.Status)
 				}
 			})
@@ -298,7 +305,8 @@ func (p *program) pace(ready []simulation.SignedRequest, rate int) {
 	group.Wait()
 	slices.Sort(took)
 	fmt.Println()
-	line("votes a second meanwhile · p99 of their answers", "%.0f · %s", float64(len(took))/time.Since(began).Seconds(), took[len(took)*99/100].Round(time.Millisecond))
+	line("votes a second meanwhile · p99 of their answers", "%.0f · %s; %d were told to come back", float64(len(took))/time.Since(began).Seconds(),
+		took[len(took)*99/100].Round(time.Millisecond), later)
 }
 
 // report prints the table: pages first, slowest first, then what is for programs.
@@ -314,9 +322,10 @@ func report(all []*visited) {
 		return int(b.quantile(99) - a.quantile(99))
 	})
 	fmt.Printf("%-64s %9s %9s %9s %9s %6s\n", "", "CPU", "p50", "p99", "bytes", "again")
+	unmeasured := map[string][]string{}
 	for _, a := range all {
 		if a.unmeasured != "" {
-			fmt.Printf("%-64s not measured: %s\n", short(a.path), a.unmeasured)
+			unmeasured[a.unmeasured] = append(unmeasured[a.unmeasured], short(a.path))
 			continue
 		}
 		var misses []string
@@ -330,9 +339,12 @@ func report(all []*visited) {
 			misses = append(misses, "sent again")
 		}
 		if !html(a) {
-			misses = []string{a.kind}
+			misses = []string{"(" + a.kind + ")"}
 		}
 		fmt.Printf("%-64s %9s %9s %9s %9d %6d  %s\n", short(a.path), a.cpu, a.quantile(50).Round(100*time.Microsecond), a.quantile(99).Round(100*time.Microsecond), a.bytes, a.again, strings.Join(misses, ", "))
+	}
+	for _, why := range slices.Sorted(maps.Keys(unmeasured)) {
+		fmt.Printf("not measured, %s: %s\n", why, strings.Join(unmeasured[why], " "))
 	}
 }
 
