@@ -34,11 +34,11 @@ type authority struct {
 	key                      *ecdsa.PrivateKey
 	root                     *x509.Certificate
 
-	mu                  sync.Mutex
-	orders              []string // names asked for
-	contacts            []string
-	proved              bool
-	certificate, reason string
+	mu          sync.Mutex
+	orders      []string // names asked for
+	contacts    []string
+	proved      bool
+	certificate string
 }
 
 // acmeIdentifier marks the certificate that answers tls-alpn-01 (RFC 8737 §6.1).
