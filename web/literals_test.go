@@ -10,7 +10,7 @@ import (
 
 // Words that a template may say in every language: names, and file names.
 func wordless() []string {
-	return []string{"JSON", "CSV", "Atom", "RSS", "SHA", "Mastodon", "Markdown", "OpenAPI", "DCAT", "verify.py", "inspraak", "verify"}
+	return []string{"JSON", "CSV", "Atom", "RSS", "SHA", "Mastodon", "Markdown", "OpenAPI", "DCAT", "CC", "Feed", "iCal", "iCalendar", "verify.py", "inspraak", "verify"}
 }
 
 // filled stands where a template writes what it is given.
@@ -22,6 +22,7 @@ var (
 	word     = regexp.MustCompile(`\pL[\pL.]*\pL`)
 	entity   = regexp.MustCompile(`&[a-z]+;`)
 	unspoken = regexp.MustCompile(`(?s)<(?:code|svg|style)\b.*?</(?:code|svg|style)>`)
+	address  = regexp.MustCompile(`\S*/\S*`)
 	doctype  = regexp.MustCompile(`(?i)<!doctype[^>]*>`)
 )
 
@@ -32,7 +33,7 @@ func literals(source string) (words []string) {
 		words = append(words, word.FindAllString(strings.ReplaceAll(attribute[1], filled, " "), -1)...)
 	}
 	text = htmlTag.ReplaceAllString(unspoken.ReplaceAllString(text, " "), " ")
-	words = append(words, word.FindAllString(entity.ReplaceAllString(text, " "), -1)...)
+	words = append(words, word.FindAllString(address.ReplaceAllString(entity.ReplaceAllString(text, " "), " "), -1)...)
 	return slices.DeleteFunc(words, func(w string) bool { return slices.Contains(wordless(), w) })
 }
 
@@ -93,6 +94,7 @@ func TestTemplatesSayNothingThemselves(t *testing.T) {
 		`<img alt="Een kaart" src="a.png">`:           "Een kaart",
 		`{{if .}}<b>ja en</b>{{else}}nee{{end}}`:      "ja en nee",
 		`<p class="lead" id="words">{{.}}, &amp;</p>`: "",
+		`<a href="/api">/api/v1/events</a>`:           "",
 		`<code>ballots.csv</code> {{.}} JSON`:         "",
 	} {
 		tree, err := parse.Parse("try", text, "", "")
