@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -42,11 +41,11 @@ func (h *handler) catalogueFile(form catalogue.Form) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		header, r := c.Response().Header(), c.Request()
+		header := c.Response().Header()
 		header.Set("Cache-Control", "no-cache")
-		header.Add(echo.HeaderVary, echo.HeaderAcceptEncoding)
+		vary(c, echo.HeaderAcceptEncoding)
 		header.Add("Link", `<`+h.URLs.Base+`/catalogus>; rel="canonical"`)
-		packed := preferred(cmp.Or(r.Header.Get(echo.HeaderAcceptEncoding), "identity"), "gzip", "identity") == "gzip"
+		packed := unpacks(c)
 		tag := o.tag
 		if packed {
 			tag += "-gzip"
@@ -170,7 +169,7 @@ func (h *handler) describe(datasets []participation.OpenDataset) catalogue.Catal
 		publisher = base + "/about#organisation"
 	}
 	words := func(key string, args ...any) (t catalogue.Text) {
-		for _, l := range h.Site.Languages() {
+		for _, l := range h.Site.Complete() {
 			t = append(t, catalogue.Words{Language: l, Text: h.Site.Text(l, key, args...)})
 		}
 		return t
@@ -185,7 +184,7 @@ func (h *handler) describe(datasets []participation.OpenDataset) catalogue.Catal
 		contact.Page = base + "/about"
 	}
 	c := catalogue.Catalogue{
-		URI: base + "/catalogus", Page: base + "/data", Licence: participation.Licence, Languages: h.Site.Languages(),
+		URI: base + "/catalogus", Page: base + "/data", Licence: participation.Licence, Languages: h.Site.Complete(),
 		Title: words("catalogue.title", "Name", h.Name), Description: words("catalogue.what", "Name", h.Name),
 		Publisher: catalogue.Organisation{URI: publisher, Name: h.Name}, Contact: contact,
 		Service: catalogue.Service{

@@ -119,6 +119,7 @@ func (h *handler) consultation(c echo.Context) error {
 	}
 	v.Page.Description = excerpt(con.HTML)
 	h.picture(&v.Page, con.Image)
+	h.showCard(&v.Page, con, r)
 	v.OtherWays, v.OtherWaysLang = h.inLanguage(v.Page, h.OtherWays)
 	h.addTerms(&v, con)
 	v.addNumbers(h, con, r)

@@ -37,7 +37,7 @@ func TestEveryRoute(t *testing.T) {
 		":slug/receipt/:token", "dicht/receipt/"+s.receipt("Ja0").Token, ":number", "1", "/tile/entries/*", "/tile/entries/000.p/1", "/tile/*", "/tile/0/000.p/1",
 		"/posts/:id", "/posts/"+post.ID, ":name", "gemeente", ":slug", "speeltuin", ":id", c.ID, ":tag", "Speeltuin",
 		":version", "2.1", "/media/:file", "/media/foto.png", "/static/:file", s.config.Site.AssetPath("style.css"), "*", "replies")
-	status := map[string]int{"/my-data/:token": 404, "/favicon.ico": 302, "/.well-known/webfinger": 400}
+	status := map[string]int{"/my-data/:token": 404, "/.well-known/webfinger": 400}
 	seen := 0
 	for _, route := range s.Handler.(*echo.Echo).Routes() {
 		if route.Method != http.MethodGet {
@@ -62,8 +62,12 @@ func TestEveryRoute(t *testing.T) {
 			}
 		}
 		policy := w.Header().Get("Content-Security-Policy")
-		if !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
+		if !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") ||
+			!strings.Contains(policy, "frame-ancestors 'none'") && !strings.Contains(policy, "sandbox") && !strings.HasPrefix(path, "/embed/") {
 			t.Errorf("%s: content policy %q", path, policy)
+		}
+		if own := w.Header().Get("Cross-Origin-Resource-Policy"); own != "same-origin" && own != "cross-origin" {
+			t.Errorf("%s: resource policy %q", path, own)
 		}
 		if w.Header().Get("Set-Cookie") != "" || w.Header().Get("Permissions-Policy") == "" {
 			t.Errorf("%s: a cookie, or no Permissions-Policy", path)

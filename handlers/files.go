@@ -61,14 +61,19 @@ func (h *handler) static(c echo.Context) error {
 	if !ok {
 		return fmt.Errorf("static file %q: %w", c.Param("file"), participation.ErrNotFound)
 	}
-	c.Response().Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	header := c.Response().Header()
+	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	header.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)
+	if a.Packed != nil && unpacks(c) {
+		header.Set(echo.HeaderContentEncoding, "gzip")
+		return c.Blob(http.StatusOK, a.MediaType, a.Packed)
+	}
 	return c.Blob(http.StatusOK, a.MediaType, a.Data)
 }
 
+// favicon is for who asks for an icon without reading the page.
 func (h *handler) favicon(c echo.Context) error {
-	return c.Redirect(http.StatusFound, h.Site.AssetPath("icon.svg"))
-}
-
-func (h *handler) robots(c echo.Context) error {
-	return c.String(http.StatusOK, "User-agent: *\nDisallow:\n")
+	a, _ := h.Site.Asset(strings.TrimPrefix(h.Site.AssetPath("favicon.ico"), "/static/"))
+	c.Response().Header().Set("Cache-Control", "public, max-age=86400")
+	return c.Blob(http.StatusOK, a.MediaType, a.Data)
 }

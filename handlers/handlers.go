@@ -34,8 +34,12 @@ type Config struct {
 	About     map[string]string // who runs this, safe HTML by language; optional
 	OtherWays map[string]string // how to take part without an account, safe HTML by language; optional
 	Contact   string            // e-mail address, web address or plain words; optional
-	DataWords map[string]string // what to send in a direct message to see one's own data, by language; optional
-	CodeWords map[string]string // what to send there for one's code, by language
+	// SecurityContact is whom to tell of a weak spot, an e-mail or https address; ""
+	// means Contact. SecurityPolicy is the page about such reports; optional.
+	SecurityContact, SecurityPolicy string
+	RelMe                           []string          // addresses that are the municipality's as well; optional
+	DataWords                       map[string]string // what to send in a direct message to see one's own data, by language; optional
+	CodeWords                       map[string]string // what to send there for one's code, by language
 
 	// OrganisationURI names the municipality in a register; optional.
 	OrganisationURI string
@@ -69,6 +73,8 @@ type handler struct {
 	zones                 sync.Map // IANA name to *time.Location
 	origins               http.CrossOriginProtection
 	offered               offered
+	places                placeList
+	cards                 cards
 }
 
 // New makes the handler of the whole site.
@@ -87,7 +93,7 @@ func New(c Config) http.Handler {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = extractor(c.TrustedProxies)
 	e.HTTPErrorHandler = h.fail
-	e.Use(h.identify, h.logRequest, h.secure, h.recover)
+	e.Use(h.identify, h.logRequest, compress(), h.secure, h.recover)
 	h.routes(e)
 	return e
 }

@@ -27,6 +27,10 @@ func routeClass(c echo.Context) string {
 	switch path := c.Path(); {
 	case path == "/inbox", path == "/a/:name/inbox":
 		return ClassInbox
+	case strings.HasSuffix(path, "/dataset.zip"), strings.HasSuffix(path, "/dataset/:name"),
+		strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt", path == "/sitemap.xml",
+		path == "/.well-known/security.txt", strings.HasSuffix(path, "/card.png"):
+		return ClassFile
 	case path == "/actor", strings.HasPrefix(path, "/a/"), strings.HasPrefix(path, "/o/"),
 		strings.HasPrefix(path, "/.well-known/"), strings.HasPrefix(path, "/nodeinfo/"):
 		return ClassDocument

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 
 	"inspraak/participation/catalogue"
 )
@@ -54,7 +53,7 @@ func (h *handler) routes(e *echo.Echo) {
 	// For programs, and whoever checks a count.
 	get("/log/:id/checkpoint", h.checkpoint, h.limitPages)
 	get("/log/:id/key", h.logKey, h.limitPages)
-	get("/log/:id/tile/entries/*", h.logEntries, h.limitPages, middleware.Gzip())
+	get("/log/:id/tile/entries/*", h.logEntries, h.limitPages)
 	get("/log/:id/tile/*", h.tile, h.limitPages)
 	get("/consultations/:slug/dataset.zip", h.datasetZip, h.limitPages)
 	get("/consultations/:slug/dataset/:name", h.datasetFile, h.limitPages)
@@ -74,4 +73,7 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/static/:file", h.static)
 	get("/favicon.ico", h.favicon)
 	get("/robots.txt", h.robots)
+	get("/consultations/:slug/card.png", h.cardPicture, h.limitPages)
+	get("/sitemap.xml", h.sitemap, h.limitPages)
+	get("/.well-known/security.txt", h.security)
 }

@@ -30,10 +30,11 @@ type page struct {
 	Lang        string
 	Path        string // without query
 	Languages   []languageLink
-	Feed        string // Atom feed to go with the page
-	Object      string // ActivityStreams object that the page shows
-	Hidden      bool   // from search engines
-	chosen      bool   // the visitor chose the language by hand
+	Feed        string   // Atom feed to go with the page
+	Object      string   // ActivityStreams object that the page shows
+	Hidden      bool     // from search engines
+	RelMe       []string // addresses that are the municipality's as well
+	chosen      bool     // the visitor chose the language by hand
 }
 
 type languageLink struct {
@@ -49,7 +50,7 @@ func (h *handler) page(c echo.Context, title string) page {
 	asked := query.Get("lang")
 	p := page{
 		Site: h.Name, Title: title, Path: r.URL.Path, Address: h.URLs.Base + r.URL.EscapedPath(),
-		Lang: h.Site.Match(asked, r.Header.Get("Accept-Language")),
+		Lang: h.Site.Match(asked, r.Header.Get("Accept-Language")), RelMe: h.RelMe,
 	}
 	p.chosen = asked == p.Lang
 	for _, l := range h.Site.Languages() {
@@ -111,10 +112,11 @@ func wholeDigest(b []byte) string {
 }
 
 // unchanged sets the ETag and tells whether the client has it (RFC 9110
-// §13.1.2; weak comparison).
+// §13.1.2; weak comparison). The tag is weak: the same content may go out packed
+// (§8.8.3.3).
 func (h *handler) unchanged(c echo.Context, tag string) bool {
 	tag = `"` + tag + `"`
-	c.Response().Header().Set("ETag", tag)
+	c.Response().Header().Set("ETag", "W/"+tag)
 	for _, known := range strings.Split(c.Request().Header.Get("If-None-Match"), ",") {
 		if known = strings.TrimSpace(known); known == "*" || strings.TrimPrefix(known, "W/") == tag {
 			return true

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"path"
@@ -11,6 +13,7 @@ import (
 // browser may keep it for good.
 type Asset struct {
 	Data      []byte
+	Packed    []byte // Data with gzip; nil where that saves nothing
 	MediaType string
 }
 
@@ -31,7 +34,7 @@ func (s *Site) AssetPath(name string) string {
 
 func (s *Site) loadAssets() error {
 	s.assets, s.hashed = map[string]Asset{}, map[string]string{}
-	types := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+	types := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png", ".ico": "image/vnd.microsoft.icon"}
 	for _, name := range staticNames() {
 		data, err := files.ReadFile("static/" + name)
 		if err != nil {
@@ -39,8 +42,24 @@ func (s *Site) loadAssets() error {
 		}
 		sum, ext := sha256.Sum256(data), path.Ext(name)
 		hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
-		s.assets[hashed] = Asset{Data: data, MediaType: types[ext]}
+		s.assets[hashed] = Asset{Data: data, Packed: pack(data), MediaType: types[ext]}
 		s.hashed[name] = hashed
 	}
 	return nil
+}
+
+// pack packs once what is sent often; nil if that does not save a tenth.
+func pack(data []byte) []byte {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil
+	}
+	// A buffer takes all that is written to it.
+	_, _ = w.Write(data)
+	_ = w.Close()
+	if b.Len() > len(data)*9/10 {
+		return nil
+	}
+	return b.Bytes()
 }

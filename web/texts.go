@@ -20,6 +20,7 @@ type texts struct {
 	messages  map[string]*i18n.Message
 	plain     map[string]string // texts without anything to fill in
 	printer   *message.Printer
+	fallback  *texts // has what this language lacks; nil: it lacks nothing
 }
 
 // loadTexts reads the texts of one language: locales/LANGUAGE/*.json, one file for
@@ -61,9 +62,14 @@ func loadTexts(lang string) (*texts, error) {
 	return t, nil
 }
 
-func (t *texts) has(key string) bool { return t.messages[key] != nil }
+func (t *texts) has(key string) bool {
+	return t.messages[key] != nil || t.fallback != nil && t.fallback.has(key)
+}
 
 func (t *texts) hasGroup(group string) bool {
+	if t.fallback != nil && t.fallback.hasGroup(group) {
+		return true
+	}
 	for key := range t.messages {
 		if strings.HasPrefix(key, group+".") {
 			return true
@@ -82,7 +88,22 @@ func (t *texts) missing(o *texts) (problems []error) {
 	return problems
 }
 
+// lacks tells whether a text is taken from another language.
+func (t *texts) lacks(key string) bool { return t.fallback != nil && t.messages[key] == nil }
+
+// marked says of a text from another language which one it is (WCAG 2.2, 3.1.2);
+// where there are no elements, as in an attribute, html/template leaves the mark out.
+func (t *texts) marked(key, text string) any {
+	if !t.lacks(key) {
+		return text
+	}
+	return template.HTML(`<span lang="` + t.fallback.lang + `">` + template.HTMLEscapeString(text) + `</span>`)
+}
+
 func (t *texts) text(key string, args ...any) string {
+	if t.lacks(key) {
+		return t.fallback.text(key, args...)
+	}
 	if s, ok := t.plain[key]; ok {
 		return s
 	}
@@ -90,6 +111,9 @@ func (t *texts) text(key string, args ...any) string {
 }
 
 func (t *texts) count(key string, n int, args ...any) string {
+	if t.lacks(key) {
+		return t.fallback.count(key, n, args...)
+	}
 	data := pairs(args)
 	data["N"] = t.number(n)
 	return t.localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: n, TemplateData: data})

@@ -1,5 +1,5 @@
-// Package web is what a browser receives: templates, style sheet, icon and
-// texts in Dutch and English, all embedded. It knows HTML and languages and
+// Package web is what a browser receives: templates, style sheet, icons and
+// texts in Dutch, English and as far as it goes Frisian, all embedded. It knows HTML and languages and
 // nothing of consultations, requests or the network; it imports no other
 // package of this module.
 package web
@@ -29,6 +29,7 @@ type HTML = template.HTML
 // use.
 type Site struct {
 	languages []string // the first one is the fallback
+	complete  int      // so many of them have every text
 	matcher   language.Matcher
 	texts     map[string]*texts
 	pages     map[string]*template.Template // by language: one set holds all pages
@@ -37,10 +38,12 @@ type Site struct {
 }
 
 // Load parses everything that is embedded. It fails if a template does not
-// parse, or if a text that a template names is missing in one language, or if
-// the languages do not have the same texts: what starts is complete.
+// parse, or if a text that a template names is missing in a complete language, or
+// if the complete languages do not have the same texts: what starts is complete. A
+// language that is only started may lack texts, and then shows the Dutch ones, but
+// has none that is unknown.
 func Load() (*Site, error) {
-	s := &Site{languages: []string{"nl", "en"}, texts: map[string]*texts{}, pages: map[string]*template.Template{}}
+	s := &Site{languages: []string{"nl", "en", "fy"}, complete: 2, texts: map[string]*texts{}, pages: map[string]*template.Template{}}
 	var tags []language.Tag
 	for _, l := range s.languages {
 		tags = append(tags, language.MustParse(l))
@@ -50,19 +53,24 @@ func Load() (*Site, error) {
 		return nil, fmt.Errorf("load static files: %w", err)
 	}
 	var problems []error
-	for _, l := range s.languages {
+	for i, l := range s.languages {
 		t, err := loadTexts(l)
 		if err != nil {
 			return nil, fmt.Errorf("load texts: %w", err)
 		}
 		s.texts[l] = t
+		if i >= s.complete {
+			t.fallback = s.texts[s.languages[0]]
+		}
 		set, err := template.New(l).Funcs(s.functions(t)).ParseFS(files, "templates/*.html")
 		if err != nil {
 			return nil, fmt.Errorf("load templates: %w", err)
 		}
 		s.pages[l] = set
-		problems = append(problems, t.missing(s.texts[s.languages[0]])...)
-		problems = append(problems, s.texts[s.languages[0]].missing(t)...)
+		if t.fallback == nil {
+			problems = append(problems, t.missing(s.texts[s.languages[0]])...)
+		}
+		problems = append(problems, s.texts[s.languages[0]].missing(t)...) // or: t has one that is unknown
 		for _, page := range set.Templates() {
 			if page.Tree != nil {
 				problems = append(problems, checkKeys(t, page.Name(), page.Tree.Root)...)
@@ -90,8 +98,11 @@ func (s *Site) Render(w io.Writer, page, lang string, data any) error {
 	return err
 }
 
-// Languages lists what the site speaks; the first is the fallback.
+// Languages lists what the site speaks, wholly or in part; the first is the fallback.
 func (s *Site) Languages() []string { return slices.Clone(s.languages) }
+
+// Complete lists the languages in which the site has every text.
+func (s *Site) Complete() []string { return slices.Clone(s.languages[:s.complete]) }
 
 // Match chooses a language: the one asked for by name if the site speaks it,
 // else the best for an Accept-Language header (RFC 9110 §12.5.4).
@@ -137,9 +148,13 @@ func (s *Site) Has(key string) bool { return s.texts[s.languages[0]].has(key) }
 
 func (s *Site) functions(t *texts) template.FuncMap {
 	return template.FuncMap{
-		"t":        t.text,
-		"tn":       t.count,
-		"label":    func(group string, name any) string { return t.text(group + "." + fmt.Sprint(name)) },
+		"t":  func(key string, args ...any) any { return t.marked(key, t.text(key, args...)) },
+		"tn": func(key string, n int, args ...any) any { return t.marked(key, t.count(key, n, args...)) },
+		"label": func(group string, name any) any {
+			key := group + "." + fmt.Sprint(name)
+			return t.marked(key, t.text(key))
+		},
+		"started":  func() bool { return t.fallback != nil },
 		"number":   t.number,
 		"percent":  t.percent,
 		"time":     t.timeElement,

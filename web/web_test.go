@@ -66,7 +66,9 @@ func TestNoTextIsUnused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.", "hidden.", "error.", "feed.", "direct.", "data-file.", "integrity.", "catalogue.", "cite.", "export-file.", "no-export."}
+	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.",
+		"hidden.", "error.", "feed.", "direct.", "data-file.", "integrity.", "catalogue.", "cite.", "export-file.", "no-export.",
+		"picture."}
 	var all strings.Builder
 	entries, err := os.ReadDir("templates")
 	if err != nil {
@@ -103,6 +105,11 @@ func TestMatch(t *testing.T) {
 		{"", ";;;=,,", "nl"},
 		{"", strings.Repeat("en,", 5000), "nl"},
 		{"../etc", "en", "en"},
+		{"fy", "en", "fy"},
+		{"", "fy, nl;q=0.8, en;q=0.5", "fy"},
+		{"", "fy-NL", "fy"},
+		{"", "nl, fy;q=0.9", "nl"},
+		{"", "af", "nl"},
 	} {
 		if got := s.Match(c.asked, c.accept); got != c.want {
 			t.Errorf("Match(%q, %.20q) = %s, want %s", c.asked, c.accept, got, c.want)

@@ -177,7 +177,7 @@ func (p *program) publishFor(auditor string) participation.Consultation {
 	now := time.Now().UTC().Truncate(time.Second)
 	c := participation.Consultation{
 		Slug: fmt.Sprintf("bench-%d", p.number), Channel: "bench", Kind: participation.SingleChoice, Language: "en", Title: "Which?",
-		Body: "Choose one.", Options: []string{"A", "B"}, Results: participation.AtClose, Zone: "UTC", OpensAt: now, ClosesAt: now.Add(time.Hour),
+		Body: "Choose one.", Options: []string{"A", "B"}, Results: participation.AtClose, Zone: "UTC", OpensAt: now, ClosesAt: now.Add(time.Hour), Hashtags: []string{"plein"},
 		Terms: participation.Terms{Level: participation.Advise, Promise: "p", DecidedBy: "d", DecidedWhen: "w", NotOpen: "n",
 			Notice: "n", AuditorKey: auditor, BatchSize: 10, Interval: 3 * time.Minute, Grace: 3 * time.Minute},
 	}

@@ -66,6 +66,18 @@ func TestPagesInBrowser(t *testing.T) {
 			})
 		}
 	}
+	t.Run("started language", func(t *testing.T) { // the marks of what is left in Dutch do no harm
+		b := browser{t: t, ctx: tab.ctx, script: tab.script}
+		for _, path := range []string{"/", "/consultations/closed"} {
+			for _, s := range []screen{{1280, "light"}, {320, "light"}} {
+				b.show(s)
+				b.open(address(n, path, "fy"), 200)
+				b.reads([]string{"noch net klear", "Frysk"})
+				b.fits()
+				b.axe("{}")
+			}
+		}
+	})
 }
 
 // address is that of a page in a language.

@@ -94,7 +94,11 @@ func (c checkCommand) examine(a *app, f *findings) error {
 	if err := o.checkRunning(a, f); err != nil {
 		return err
 	}
-	return o.checkOutside(a, f)
+	if err := o.checkOutside(a, f); err != nil {
+		return err
+	}
+	o.checkStandards(a, f)
+	return nil
 }
 
 func checkConfig(cfg Config, f *findings) {
@@ -104,6 +108,12 @@ func checkConfig(cfg Config, f *findings) {
 	}
 	if len(cfg.BackupRecipients) == 0 {
 		f.warn("backup", "no backup_recipients; make a key with age-keygen, or `inspraak backup` needs --recipient")
+	}
+	if cfg.SecurityContact == "" {
+		f.warn("security.txt", "no security_contact; who finds a weak spot is sent to %s", cfg.Contact)
+	}
+	if cfg.TLS == tlsAuto {
+		f.ok("tls", "the node gets its own certificate for %s, once ports 80 and 443 reach it", cfg.URLs.Host)
 	}
 	if len(cfg.OtherWays.ByLanguage()) == 0 {
 		f.warn("other ways", "other_ways is empty; tell those without a fediverse account how else to take part")

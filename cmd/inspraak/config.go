@@ -28,6 +28,7 @@ type Config struct {
 	URL              string          `yaml:"url"`
 	Loopback         bool            `yaml:"loopback"`
 	Listen           string          `yaml:"listen"`
+	TLS              string          `yaml:"tls"`
 	Data             string          `yaml:"data"`
 	Keys             string          `yaml:"keys"`
 	Media            string          `yaml:"media"`
@@ -36,6 +37,9 @@ type Config struct {
 	Timezone         string          `yaml:"timezone"`
 	Contact          string          `yaml:"contact"`
 	OrganisationURI  string          `yaml:"organisation_uri"`
+	SecurityContact  string          `yaml:"security_contact"`
+	SecurityPolicy   string          `yaml:"security_policy"`
+	RelMe            []string        `yaml:"rel_me"`
 	About            Texts           `yaml:"about"`
 	OtherWays        Texts           `yaml:"other_ways"`
 	Commands         CommandsConfig  `yaml:"commands"`
@@ -142,7 +146,7 @@ func Load(path string) (Config, error) {
 
 func parseConfig(path string, src []byte) (Config, error) {
 	c := Config{
-		Path: path, Listen: "127.0.0.1:8080", Data: "data", Language: "nl", Timezone: "Europe/Amsterdam", RequestsPerSec: 200,
+		Path: path, TLS: tlsProxy, Data: "data", Language: "nl", Timezone: "Europe/Amsterdam", RequestsPerSec: 200,
 		Defaults:        Defaults{Grace: 3 * time.Minute, BatchSize: 10, Interval: 3 * time.Minute},
 		Log:             LogConfig{Level: slog.LevelInfo, Format: "text"},
 		Commands:        CommandsConfig(participation.DefaultCommands()),
@@ -153,6 +157,12 @@ func parseConfig(path string, src []byte) (Config, error) {
 	at := decodeYAML(src, 1, &c, p)
 	if at == nil {
 		return c, p.err()
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8080"
+		if c.TLS == tlsAuto {
+			c.Listen = ":443"
+		}
 	}
 	c.check(func(key, format string, args ...any) {
 		if !p.has(key) {
@@ -202,6 +212,7 @@ func (c *Config) check(bad func(key, format string, args ...any)) {
 	if u, err := url.Parse(c.OrganisationURI); c.OrganisationURI != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
 		bad("organisation_uri", "%q: give the municipality's address in the TOOI register, such as https://identifier.overheid.nl/tooi/id/gemeente/gm0344", c.OrganisationURI)
 	}
+	c.checkStandards(bad)
 	participation.Commands(c.Commands).Check(func(key, format string, args ...any) { bad("commands."+key, format, args...) })
 	c.Defaults.check("defaults.", bad)
 	if c.Log.Format != "text" && c.Log.Format != "json" {
@@ -220,6 +231,34 @@ func (c *Config) check(bad func(key, format string, args ...any)) {
 		bad("objection_period", "%s: between 0s and %s", c.ObjectionPeriod, maxObjectionPeriod)
 	}
 	participation.Retention(c.Retention).Check(func(key, format string, args ...any) { bad("retention."+key, format, args...) })
+}
+
+// checkStandards checks what the node tells those who look for its standards.
+func (c *Config) checkStandards(bad func(key, format string, args ...any)) {
+	switch {
+	case c.TLS != tlsProxy && c.TLS != tlsAuto:
+		bad("tls", "%q: use proxy or auto", c.TLS)
+	case c.TLS == tlsAuto && c.Loopback:
+		bad("tls", "auto: nobody gives a certificate to a name that only this machine knows; leave it out while loopback is on")
+	case c.TLS == tlsAuto && strings.HasPrefix(c.Listen, "127."):
+		bad("listen", "%q: is reached from this machine only; with tls: auto leave it out", c.Listen)
+	}
+	if c.SecurityContact != "" && (!contactable(c.SecurityContact) || strings.HasPrefix(c.SecurityContact, "http:")) {
+		bad("security_contact", "%q: give an e-mail address, or an address that begins with https", c.SecurityContact)
+	}
+	if c.SecurityPolicy != "" && !secureAddress(c.SecurityPolicy) {
+		bad("security_policy", "%q: give an address that begins with https", c.SecurityPolicy)
+	}
+	for _, address := range c.RelMe {
+		if !secureAddress(address) {
+			bad("rel_me", "%q: give addresses that begin with https", address)
+		}
+	}
+}
+
+func secureAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
 }
 
 // checkURL holds the node's address to what other servers can reach: https on

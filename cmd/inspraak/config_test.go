@@ -63,6 +63,7 @@ func TestConfigDefaults(t *testing.T) {
 	}
 	example.About, example.OtherWays, example.TrustedProxies, example.BackupRecipients, example.Metrics = Texts{}, Texts{}, nil, nil, MetricsConfig{}
 	example.Destroyers, example.OrganisationURI = nil, ""
+	example.SecurityContact, example.SecurityPolicy, example.RelMe = "", "", nil
 	if !reflect.DeepEqual(example, least) {
 		t.Errorf("defaults are\n%+v, the example shows\n%+v", least, example)
 	}
@@ -121,6 +122,10 @@ func TestConfigProblems(t *testing.T) {
 		"language: fr":                        "language: ",
 		"timezone: Local":                     "timezone: ",
 		"contact: somebody":                   "contact: ",
+		"security_contact: http://a.example":  "security_contact: ",
+		"security_policy: ftp://a.example":    "security_policy: ",
+		"rel_me: [https://a.example, a]":      "rel_me: ",
+		"tls: maybe":                          "tls: ",
 		"trusted_proxies: [10.0.0.0]":         "trusted_proxies: ",
 		"trusted_proxies: 10.0.0.0/8":         "trusted_proxies: ",
 		"metrics: {listen: 9464}":             "metrics.listen: ",

@@ -38,7 +38,6 @@ func (i initCommand) Run(a *app) error {
 		return err
 	}
 	if i.Listen == "" {
-		i.Listen = "127.0.0.1:8080"
 		if u, err := url.Parse(i.URL); err == nil && i.Loopback && u.Port() != "" {
 			i.Listen = "127.0.0.1:" + u.Port()
 		}
@@ -131,8 +130,11 @@ func (i *initCommand) configText() string {
 	if i.Loopback {
 		b.WriteString("# For a trial on this machine only; never in public.\nloopback: true\n")
 	}
-	fmt.Fprintf(&b, "listen: %s\ndata: %s\n\nname: %s\ncontact: %s\nlanguage: %s\ntimezone: Europe/Amsterdam\n\n",
-		yamlQuote(i.Listen), yamlQuote(i.Data), yamlQuote(i.Name), yamlQuote(i.Contact), yamlQuote(i.Language))
+	if i.Listen != "" {
+		fmt.Fprintf(&b, "listen: %s\n", yamlQuote(i.Listen))
+	}
+	fmt.Fprintf(&b, "data: %s\n\nname: %s\ncontact: %s\nlanguage: %s\ntimezone: Europe/Amsterdam\n\n",
+		yamlQuote(i.Data), yamlQuote(i.Name), yamlQuote(i.Contact), yamlQuote(i.Language))
 	b.WriteString("# The reverse proxies whose X-Forwarded-For is believed.\ntrusted_proxies: [127.0.0.1/32, \"::1/128\"]\n\n" +
 		"# Who can open backups: age public keys, made with age-keygen.\nbackup_recipients: []\n")
 	return b.String()

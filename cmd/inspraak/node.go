@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
+	"golang.org/x/crypto/acme/autocert"
 	"golang.org/x/sync/errgroup"
 
 	"inspraak/activitypub"
@@ -39,6 +39,8 @@ type Node struct {
 	client         *activitypub.Client
 	log            *slog.Logger
 	now            func() time.Time
+	certificates   *autocert.Manager // nil: a proxy does TLS
+	plainPort      string            // where browsers without TLS are sent on
 	acceptRollback bool
 	wake           chan struct{} // there may be something to deliver
 	beating        sync.Mutex
@@ -55,6 +57,8 @@ type Surroundings struct {
 	Now       func() time.Time
 	Transport http.RoundTripper // nil: the guarded client on the real network
 	RootCAs   *x509.CertPool    // nil: the certificate authorities of the system
+	ACME      string            // directory of the authority that gives certificates; "": Let's Encrypt
+	PlainPort string            // "": 80
 	// AcceptRollback lets Run begin with a database that is older than what the
 	// node has run with, or another.
 	AcceptRollback bool
@@ -63,6 +67,7 @@ type Surroundings struct {
 // OpenNode opens what `init` has made. It starts no job and listens nowhere.
 func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error) {
 	n := &Node{config: c, log: s.Log, now: s.Now, acceptRollback: s.AcceptRollback,
+		certificates: c.certificates(s.ACME), plainPort: cmp.Or(s.PlainPort, "80"),
 		wake: make(chan struct{}, 1), requests: newRequestTimes()}
 	defer func() {
 		if err != nil {
@@ -103,6 +108,7 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 	n.Handler = handlers.New(handlers.Config{
 		Service: n.Service, Doors: n.Federation, URLs: c.URLs, Site: site, Log: s.Log, Now: s.Now,
 		Name: c.Name, About: about, OtherWays: other, Contact: c.Contact, OrganisationURI: c.OrganisationURI,
+		SecurityContact: c.SecurityContact, SecurityPolicy: c.SecurityPolicy, RelMe: c.RelMe,
 		DataWords:      commandWords(commands, participation.AskMyData, site.Languages()),
 		CodeWords:      commandWords(commands, participation.AskCode, site.Languages()),
 		TrustedProxies: c.TrustedProxies, MediaDir: c.Media, RequestsPerSecond: c.RequestsPerSec,
@@ -179,38 +185,29 @@ func (n *Node) Run(ctx context.Context) error {
 	if err := n.begin(ctx); err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.config.Listen)
+	public, err := n.listen(ctx)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w (is another program using it?)", n.config.Listen, err)
-	}
-	if open, err := descriptors(); err == nil {
-		// The rest is for the database and for what goes out. Who comes when all
-		// are taken waits for the system to accept.
-		listener = netutil.LimitListener(listener, int(min(open, 1<<20)/2))
+		return err
 	}
 	unwatch, err := n.startWatch(ctx)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, public.Close())
 	}
 	context.AfterFunc(ctx, func() { n.stopping.Store(true) })
-	server := handlers.Server(n.Handler)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-		defer cancel()
-		if err := server.Shutdown(grace); !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-		n.log.Warn("requests that had not arrived in time were cut off", "after", stopGrace)
-		return server.Close()
-	})
+	for _, l := range public {
+		group.Go(l.serve)
+		group.Go(func() error {
+			<-ctx.Done()
+			grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+			defer cancel()
+			if err := l.server.Shutdown(grace); !errors.Is(err, context.DeadlineExceeded) {
+				return err
+			}
+			n.log.Warn("requests that had not arrived in time were cut off", "after", stopGrace)
+			return l.server.Close()
+		})
+	}
 	for _, job := range n.jobs() {
 		group.Go(func() error { n.repeat(ctx, job); return nil })
 	}

@@ -66,7 +66,8 @@ func libraries() map[string][]string {
 		"github.com/prometheus":              {"cmd/inspraak"},
 		"github.com/goccy/go-yaml":           {"cmd/inspraak"},
 		"filippo.io/age":                     {"cmd/inspraak", "store", "faults"},
-		"golang.org/x/crypto":                {"cmd/inspraak"}, // SSH keys, for age
+		"golang.org/x/crypto":                {"cmd/inspraak"}, // SSH keys, for age; certificates
+		"golang.org/x/image":                 {"web"},
 		"golang.org/x/term":                  {"cmd/inspraak"},
 		"github.com/chromedp":                {"cmd/inspraak"},
 		"golang.org/x/mod":                   {"verify", "participation/ballotlog", "participation/dataset", "participation"},
