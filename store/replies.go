@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	replyColumns = `r.id, c.id, r.parent, r.author, r.author_name, r.author_handle, r.author_url, r.html, r.language,
+	replyColumns = `r.id, coalesce(r.number, 0), c.id, r.parent, r.author, r.author_name, r.author_handle, r.author_url, r.html, r.language,
 		r.url, r.visibility, r.standing, r.reason, r.published, r.updated, r.received, r.images`
 	replySource = ` FROM reply r JOIN consultation c ON c.number = r.consultation `
 
@@ -20,6 +20,7 @@ const (
 type replyStatements struct {
 	get                                  statement
 	inConsultation, byAuthor, everywhere *sql.Stmt
+	from, newest                         *sql.Stmt
 	ofActor, save, delete                *sql.Stmt
 	setGesture, unsetGesture, unsetAll   *sql.Stmt
 	gesturesOf, postsTo                  *sql.Stmt
@@ -38,11 +39,15 @@ func prepareReplies(p *preparer) replyStatements {
 		everywhere: p.read(`SELECT ` + replyColumns + ` FROM reply r INDEXED BY reply_received
 			JOIN consultation c ON c.number = r.consultation WHERE ?1 OR r.standing = 'shown'
 			ORDER BY r.received, r.id LIMIT ?2 OFFSET ?3`),
+		from: p.read(`SELECT ` + replyColumns + replySource + `
+			WHERE r.consultation = ? AND r.number > ? ORDER BY r.number LIMIT ?`),
+		newest: p.read(`SELECT ` + replyColumns + replySource + `
+			WHERE r.consultation = ? AND r.standing = 'shown' AND r.number IS NOT NULL ORDER BY r.number DESC LIMIT ?`),
 		ofActor: p.write(`SELECT ` + replyColumns + replySource + `WHERE r.author = ? ORDER BY r.received, r.id`),
-		save: p.write(`INSERT INTO reply (id, consultation, parent, author, author_name, author_handle, author_url, html,
+		save: p.write(`INSERT INTO reply (id, number, consultation, parent, author, author_name, author_handle, author_url, html,
 			language, url, visibility, standing, reason, published, updated, received, images)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET consultation = excluded.consultation, parent = excluded.parent,
+			VALUES (?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET number = excluded.number, consultation = excluded.consultation, parent = excluded.parent,
 			author = excluded.author, author_name = excluded.author_name, author_handle = excluded.author_handle,
 			author_url = excluded.author_url, html = excluded.html, language = excluded.language, url = excluded.url,
 			visibility = excluded.visibility, standing = excluded.standing, reason = excluded.reason,
@@ -73,7 +78,7 @@ func prepareReplies(p *preparer) replyStatements {
 }
 
 func scanReply(row scanner) (r participation.Reply, err error) {
-	err = row(&r.ID, &r.Consultation, &r.Parent, &r.Author.ID, &r.Author.Name, &r.Author.Handle, &r.Author.URL,
+	err = row(&r.ID, &r.Number, &r.Consultation, &r.Parent, &r.Author.ID, &r.Author.Name, &r.Author.Handle, &r.Author.URL,
 		&r.HTML, &r.Language, &r.URL, &r.Visibility, &r.Standing, &r.Reason,
 		when{&r.Published}, when{&r.Updated}, when{&r.Received}, &r.Images)
 	return r, err
@@ -95,6 +100,16 @@ func (d *DB) Replies(ctx context.Context, f participation.ReplyFilter) ([]partic
 		return list(ctx, s.inConsultation, scanReply, f.Consultation, f.All, limit(f.Limit), f.Offset)
 	}
 	return list(ctx, s.everywhere, scanReply, f.All, limit(f.Limit), f.Offset)
+}
+
+// RepliesFrom implements participation.Reader.
+func (d *DB) RepliesFrom(ctx context.Context, consultation, after int64, n int) ([]participation.Reply, error) {
+	return list(ctx, d.replies.from, scanReply, consultation, after, limit(n))
+}
+
+// NewestReplies implements participation.Reader.
+func (d *DB) NewestReplies(ctx context.Context, consultation int64, n int) ([]participation.Reply, error) {
+	return list(ctx, d.replies.newest, scanReply, consultation, limit(n))
 }
 
 // Reply implements participation.Reader.
@@ -139,7 +154,7 @@ func (t *tx) SaveReply(r participation.Reply) error {
 	if err != nil {
 		return named(err, "save reply", r.ID)
 	}
-	return named(t.do(t.db.replies.save, r.ID, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
+	return named(t.do(t.db.replies.save, r.ID, r.Number, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
 		r.Author.URL, r.HTML, r.Language, r.URL, r.Visibility, r.Standing, r.Reason,
 		ms(r.Published), ms(r.Updated), ms(r.Received), r.Images), "save reply", r.ID)
 }

@@ -45,6 +45,7 @@ CREATE TABLE consultation (
 ) STRICT;
 
 CREATE INDEX consultation_channel ON consultation (channel);
+CREATE INDEX consultation_opens ON consultation (opens_at, number);
 
 -- One row per voter and consultation: the primary key is the rule "one person,
 -- one ballot". Rows lie in the order of pseudonyms, which tells nothing.
@@ -140,6 +141,7 @@ CREATE TABLE refused (
 -- Citizens' public messages.
 CREATE TABLE reply (
     id            TEXT PRIMARY KEY CHECK (id <> ''),  -- address of the remote object
+    number        INTEGER,                            -- place of the event that added it
     consultation  INTEGER NOT NULL REFERENCES consultation (number),
     parent        TEXT NOT NULL,                      -- address of what it answers
     author        TEXT NOT NULL,                      -- canonical actor id
@@ -159,6 +161,7 @@ CREATE TABLE reply (
 ) STRICT;
 
 CREATE INDEX reply_consultation ON reply (consultation, received, id);
+CREATE UNIQUE INDEX reply_number ON reply (consultation, number) WHERE number IS NOT NULL;
 CREATE INDEX reply_author ON reply (author, received, id);
 CREATE INDEX reply_received ON reply (received, id);
 
@@ -244,6 +247,7 @@ CREATE INDEX tombstone_at ON tombstone (at);
 -- What happened, in order of commit. It outlives what it names.
 CREATE TABLE event (
     seq          INTEGER PRIMARY KEY AUTOINCREMENT,
+    place        INTEGER UNIQUE,  -- among those of a public type; NULL: it is not public
     at           INTEGER NOT NULL,
     type         TEXT NOT NULL CHECK (type <> ''),
     channel      TEXT NOT NULL,
@@ -251,6 +255,9 @@ CREATE TABLE event (
     subject      TEXT NOT NULL,
     reason       TEXT NOT NULL
 ) STRICT;
+
+CREATE INDEX event_revision ON event (consultation, at)
+    WHERE type IN ('consultation-scheduled', 'consultation-extended', 'consultation-closed', 'consultation-withdrawn');
 
 -- The node's last sign of life, and the name by which the database knows itself.
 CREATE TABLE beat (
