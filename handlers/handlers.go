@@ -16,6 +16,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"inspraak/activitypub"
+	"inspraak/handlers/api"
 	"inspraak/participation"
 	"inspraak/web"
 )
@@ -65,6 +66,7 @@ type handler struct {
 	slots                 chan struct{}
 	zones                 sync.Map // IANA name to *time.Location
 	origins               http.CrossOriginProtection
+	api                   *api.API
 }
 
 // New makes the handler of the whole site.
@@ -79,6 +81,7 @@ func New(c Config) http.Handler {
 		Config: c, slots: make(chan struct{}, c.InboxSlots),
 		inboxLimit: newLimit(c.RequestsPerSecond), pageLimit: newLimit(c.RequestsPerSecond),
 	}
+	h.api = api.New(api.Config{Service: c.Service, URLs: c.URLs, Name: c.Name, Doubt: h.doubt})
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = extractor(c.TrustedProxies)

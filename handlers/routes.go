@@ -55,7 +55,8 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/log/:id/tile/*", h.tile, h.limitPages)
 	get("/consultations/:slug/dataset.zip", h.datasetZip, h.limitPages)
 	get("/consultations/:slug/dataset/:name", h.datasetFile, h.limitPages)
-	get("/consultations/:slug/result.json", h.result, h.limitPages)
+	get("/consultations/:slug/result.json", h.api.Result, h.limitPages)
+	h.api.Routes(func(path string, f echo.HandlerFunc) { get(path, f, h.limitPages) })
 	get("/@:name/feed.atom", h.feed, h.limitPages)
 
 	// Files.
