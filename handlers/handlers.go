@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"inspraak/activitypub"
 	"inspraak/handlers/api"
+	"inspraak/handlers/feed"
 	"inspraak/participation"
 	"inspraak/web"
 )
@@ -67,6 +69,7 @@ type handler struct {
 	zones                 sync.Map // IANA name to *time.Location
 	origins               http.CrossOriginProtection
 	api                   *api.API
+	feeds                 feed.Source
 }
 
 // New makes the handler of the whole site.
@@ -81,7 +84,12 @@ func New(c Config) http.Handler {
 		Config: c, slots: make(chan struct{}, c.InboxSlots),
 		inboxLimit: newLimit(c.RequestsPerSecond), pageLimit: newLimit(c.RequestsPerSecond),
 	}
-	h.api = api.New(api.Config{Service: c.Service, URLs: c.URLs, Name: c.Name, Doubt: h.doubt})
+	email, ok := strings.CutPrefix(contactURL(c.Contact), "mailto:")
+	if !ok {
+		email = ""
+	}
+	h.api = api.New(api.Config{Service: c.Service, URLs: c.URLs, Name: c.Name, Email: email, Doubt: h.doubt})
+	h.feeds = feed.Source{Service: c.Service, URLs: c.URLs, Site: c.Site, Name: c.Name, Local: h.local}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = extractor(c.TrustedProxies)

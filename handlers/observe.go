@@ -30,7 +30,8 @@ func routeClass(c echo.Context) string {
 	case path == "/actor", strings.HasPrefix(path, "/a/"), strings.HasPrefix(path, "/o/"),
 		strings.HasPrefix(path, "/.well-known/"), strings.HasPrefix(path, "/nodeinfo/"):
 		return ClassDocument
-	case strings.HasSuffix(path, ".atom"), strings.HasSuffix(path, ".json"), strings.HasPrefix(path, "/log/"):
+	case strings.HasSuffix(path, ".atom"), strings.HasSuffix(path, ".rss"), strings.HasSuffix(path, ".json"), strings.HasSuffix(path, ".ics"),
+		strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/log/"):
 		return ClassFeed
 	case strings.HasSuffix(path, "/dataset.zip"), strings.HasSuffix(path, "/dataset/:name"),
 		strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt":
@@ -40,7 +41,7 @@ func routeClass(c echo.Context) string {
 			return ClassDocument
 		}
 		return ClassPage
-	case path == "/", path == "/about", path == "/logs", path == "/tags/:tag", path == "/my-data/:token":
+	case path == "/", path == "/about", path == "/logs", path == "/api", path == "/tags/:tag", path == "/my-data/:token":
 		return ClassPage
 	}
 	return ClassNone

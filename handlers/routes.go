@@ -56,8 +56,10 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/consultations/:slug/dataset.zip", h.datasetZip, h.limitPages)
 	get("/consultations/:slug/dataset/:name", h.datasetFile, h.limitPages)
 	get("/consultations/:slug/result.json", h.api.Result, h.limitPages)
-	h.api.Routes(func(path string, f echo.HandlerFunc) { get(path, f, h.limitPages) })
-	get("/@:name/feed.atom", h.feed, h.limitPages)
+	limited := func(path string, f echo.HandlerFunc) { get(path, f, h.limitPages) }
+	h.feedRoutes(limited)
+	h.api.Routes(limited)
+	limited("/api", h.apiPage)
 
 	// Files.
 	get("/media/:file", h.media, h.limitPages)

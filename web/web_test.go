@@ -17,7 +17,7 @@ func TestLoadIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"about", "ballots", "channel", "consultation", "dataset", "error", "figures", "list", "logs", "my-data", "my-data-done", "my-data-link",
+	want := []string{"about", "api", "ballots", "channel", "consultation", "dataset", "error", "figures", "list", "logs", "my-data", "my-data-done", "my-data-link",
 		"post", "receipt", "receipt-none", "soon", "tag"}
 	got := s.pageNames()
 	slices.Sort(got)
@@ -66,7 +66,7 @@ func TestNoTextIsUnused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.", "hidden.", "error.", "feed.", "direct.", "data-file.", "integrity."}
+	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.", "hidden.", "error.", "feed.", "calendar.", "direct.", "data-file.", "integrity."}
 	var all strings.Builder
 	entries, err := os.ReadDir("templates")
 	if err != nil {

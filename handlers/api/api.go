@@ -38,6 +38,7 @@ type Config struct {
 	Service *participation.Service
 	URLs    activitypub.URLs
 	Name    string // of the municipality
+	Email   string // of the municipality; empty: its document gives none
 	// Doubt says why the count of a consultation should not be relied on now:
 	// "under-review", "being-checked" or nothing.
 	Doubt func(participation.Consultation) string
@@ -52,7 +53,12 @@ type API struct {
 // New makes the API. Its document names this node where the file names an
 // example.
 func New(c Config) *API {
+	email := []byte{}
+	if c.Email != "" {
+		email = fmt.Appendf(nil, `, "email": "%s"`, inside(c.Email))
+	}
 	own := bytes.ReplaceAll(document, []byte("https://inspraak.example"), inside(c.URLs.Base))
+	own = bytes.ReplaceAll(own, []byte(`, "email": "inspraak@voorbeeld.example"`), email)
 	return &API{c, bytes.ReplaceAll(own, []byte("Gemeente Voorbeeld"), inside(c.Name))}
 }
 
