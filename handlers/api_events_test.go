@@ -159,8 +159,10 @@ func TestStreamForgets(t *testing.T) {
 	if got := told(6); !slices.Equal(got, []string{"reply-added hidden=false deleted=false <p>Antwoord.</p>"}) {
 		t.Errorf("of the answer to it: %q", got)
 	}
+	_, err := s.service.Announce(t.Context(), c.ID, participation.Notice, "Kom ook langs.")
+	s.ok(err)
 	s.ok(s.service.Withdraw(t.Context(), c.ID, "het plan gaat niet door"))
-	for _, word := range []string{"Blijft", "Antwoord", "Wij denken aan het park", "anna"} {
+	for _, word := range []string{"Kom ook langs", "Blijft", "Antwoord", "Wij denken aan het park", "anna"} {
 		if text := everything(); strings.Contains(text, word) {
 			t.Errorf("after the withdrawal %q is still there: %s", word, text)
 		}

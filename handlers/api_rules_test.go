@@ -127,7 +127,9 @@ func designRules() []designRule {
 			return wrong
 		}, func(d object) { delete(at(d, "paths"), "/openapi.json") }},
 		{"http-methods", func(d object) (wrong []string) {
-			operations(d, func(_, method string, _ []object, _ map[string]object) { wrong = append(wrong, matches(`^get$`, method)...) })
+			operations(d, func(_, method string, _ []object, _ map[string]object) {
+				wrong = append(wrong, matches(`^get$`, method)...)
+			})
 			return wrong
 		}, func(d object) { at(d, "paths", "/events")["query"] = object{} }},
 		{"query-keys-camel-case", func(d object) (wrong []string) {
@@ -181,7 +183,9 @@ func designRules() []designRule {
 			return matches(`^([A-Z][a-z\d]*)+$`, slices.Collect(maps.Keys(at(d, "components", "schemas")))...)
 		}, func(d object) { at(d, "components", "schemas")["vote_count"] = object{} }},
 		{"property-casing", func(d object) (wrong []string) {
-			properties(d, func(name string, _ object) { wrong = append(wrong, matches(`^[a-z][a-z\d]*([A-Z][a-z\d]*)*$`, name)...) })
+			properties(d, func(name string, _ object) {
+				wrong = append(wrong, matches(`^[a-z][a-z\d]*([A-Z][a-z\d]*)*$`, name)...)
+			})
 			return wrong
 		}, func(d object) { at(d, "components", "schemas", "Post", "properties")["Published_At"] = object{} }},
 		{"date-time/timezone: a moment is a date-time", func(d object) (wrong []string) {

@@ -209,6 +209,7 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		page("channel", "/@"+n.channel, 200, n.urls.Handle(n.channel), n.urls.Handle(n.channel)),
 		page("tag", "/tags/wijk", 200, "#wijk", "#wijk"),
 		page("about", "/about", 200, "verzonnen", "made-up"),
+		page("api", "/api", 200, "Feeds en agenda", "Feeds and calendars"),
 		page("my-data", "/my-data/"+n.Service.DataToken("https://social.example/users/ana"), 200, "Lelijke woorden", "Have it all erased"),
 		page("my-data-of-a-voter", "/my-data/"+n.Service.DataToken("https://social.example/users/voter1"), 200, "na de sluiting te zien", "Markthal"),
 		page("my-data-link", "/my-data/nergens", 404, "Deze link werkt niet", "This link does not work"),

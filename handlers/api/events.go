@@ -191,7 +191,9 @@ func (w *witness) tellReply(ctx context.Context, j *eventJSON, con participation
 		return err
 	case len(found) == 0 || found[0].Number != number:
 		j.Reply.Deleted, j.Address = true, ""
-	case con.Phase != participation.Withdrawn:
+	case con.Phase == participation.Withdrawn:
+		j.Reply.Hidden = true
+	default:
 		*j.Reply, err = w.replyJSON(ctx, found[0])
 	}
 	return err
