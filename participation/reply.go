@@ -43,6 +43,13 @@ type Reply struct {
 	Images       int // number of attachments, which are not shown here
 }
 
+// NumberedReply is a reply with the number of the one that it answers; 0 if it
+// answers none that is here.
+type NumberedReply struct {
+	Reply
+	Answers int64
+}
+
 func (r Reply) number() string { return strconv.FormatInt(r.Number, 10) }
 
 // Author is how a remote account is shown beside its reply.

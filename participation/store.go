@@ -47,9 +47,11 @@ type Reader interface {
 	Reports(ctx context.Context, all bool) ([]Report, error) // open ones, or all; oldest first
 	Blocks(ctx context.Context) ([]Block, error)
 	// RepliesFrom returns up to limit replies of a consultation with Number > after,
-	// in order, hidden ones too; NewestReplies the last ones that are shown, newest
-	// first. Both take the consultation's number.
-	RepliesFrom(ctx context.Context, consultation, after int64, limit int) ([]Reply, error)
+	// in order, hidden ones too; RepliesNumbered those with some numbers, in any
+	// order; NewestReplies the last ones that are shown, newest first. All take the
+	// consultation's number.
+	RepliesFrom(ctx context.Context, consultation, after int64, limit int) ([]NumberedReply, error)
+	RepliesNumbered(ctx context.Context, consultation int64, numbers []int64) ([]NumberedReply, error)
 	NewestReplies(ctx context.Context, consultation int64, limit int) ([]Reply, error)
 	// Events returns up to limit events with Seq > after, in order; PublicEvents
 	// those with Place > after.

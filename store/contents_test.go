@@ -337,19 +337,22 @@ func TestPublicEvents(t *testing.T) {
 	same(t, "revisions of another", []any{n, last, err}, []any{0, time.Time{}, error(nil)})
 
 	for i, standing := range []participation.Standing{participation.Shown, participation.Hidden, participation.Shown} {
-		r := participation.Reply{ID: fmt.Sprint("https://r.example/", i), Number: int64(7 - i), Consultation: c.ID, Standing: standing, Visibility: participation.Public, Received: noon}
+		r := participation.Reply{ID: fmt.Sprint("https://r.example/", i), Number: int64(7 - i), Parent: fmt.Sprint("https://r.example/", i-1), Consultation: c.ID, Standing: standing, Visibility: participation.Public, Received: noon}
 		update(t, db, func(tx participation.Tx) error { return tx.SaveReply(r) })
 	}
-	numbers := func(replies []participation.Reply, err error) (all []int64) {
-		for _, r := range replies {
-			all = append(all, r.Number)
+	numbers := func(replies []participation.NumberedReply, err error) (all []int64) {
+		for _, r := range must(replies, err)(t) {
+			all = append(all, r.Number, r.Answers)
 		}
-		return append(all, int64(len(must(replies, err)(t))))
+		return all
 	}
-	same(t, "from the first", numbers(db.RepliesFrom(t.Context(), c.Number, 0, 2)), []int64{5, 6, 2})
-	same(t, "from the next", numbers(db.RepliesFrom(t.Context(), c.Number, 6, 2)), []int64{7, 1})
-	same(t, "newest", numbers(db.NewestReplies(t.Context(), c.Number, 2)), []int64{7, 5, 2})
-	same(t, "of another", numbers(db.RepliesFrom(t.Context(), other.Number, 0, 2)), []int64{0})
+	newest := must(db.NewestReplies(t.Context(), c.Number, 2))(t)
+	same(t, "newest", []int64{newest[0].Number, newest[1].Number, int64(len(newest))}, []int64{7, 5, 2})
+	same(t, "from the first", numbers(db.RepliesFrom(t.Context(), c.Number, 0, 2)), []int64{5, 6, 6, 7})
+	same(t, "from the next", numbers(db.RepliesFrom(t.Context(), c.Number, 6, 2)), []int64{7, 0})
+	same(t, "by number", numbers(db.RepliesNumbered(t.Context(), c.Number, []int64{5, 9})), []int64{5, 6})
+	same(t, "by number, of another", numbers(db.RepliesNumbered(t.Context(), other.Number, []int64{5})), []int64(nil))
+	same(t, "of another", numbers(db.RepliesFrom(t.Context(), other.Number, 0, 2)), []int64(nil))
 }
 
 func TestEvents(t *testing.T) {

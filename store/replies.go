@@ -10,7 +10,8 @@ import (
 const (
 	replyColumns = `r.id, coalesce(r.number, 0), c.id, r.parent, r.author, r.author_name, r.author_handle, r.author_url, r.html, r.language,
 		r.url, r.visibility, r.standing, r.reason, r.published, r.updated, r.received, r.images`
-	replySource = ` FROM reply r JOIN consultation c ON c.number = r.consultation `
+	replyAnswers = `, coalesce((SELECT a.number FROM reply a WHERE a.id = r.parent), 0)`
+	replySource  = ` FROM reply r JOIN consultation c ON c.number = r.consultation `
 
 	postColumns = `p.id, coalesce(c.id, ''), p.channel, p.kind, p.in_reply_to, p.mention, p.mention_name, p.mention_handle,
 		p.mention_url, p.source, p.html, p.language, p.published`
@@ -20,7 +21,7 @@ const (
 type replyStatements struct {
 	get                                  statement
 	inConsultation, byAuthor, everywhere *sql.Stmt
-	from, newest                         *sql.Stmt
+	from, numbered, newest               *sql.Stmt
 	ofActor, save, delete                *sql.Stmt
 	setGesture, unsetGesture, unsetAll   *sql.Stmt
 	gesturesOf, postsTo                  *sql.Stmt
@@ -39,8 +40,10 @@ func prepareReplies(p *preparer) replyStatements {
 		everywhere: p.read(`SELECT ` + replyColumns + ` FROM reply r INDEXED BY reply_received
 			JOIN consultation c ON c.number = r.consultation WHERE ?1 OR r.standing = 'shown'
 			ORDER BY r.received, r.id LIMIT ?2 OFFSET ?3`),
-		from: p.read(`SELECT ` + replyColumns + replySource + `
+		from: p.read(`SELECT ` + replyColumns + replyAnswers + replySource + `
 			WHERE r.consultation = ? AND r.number > ? ORDER BY r.number LIMIT ?`),
+		numbered: p.read(`SELECT ` + replyColumns + replyAnswers + replySource + `
+			WHERE r.consultation = ? AND r.number IN (SELECT value FROM json_each(?))`),
 		newest: p.read(`SELECT ` + replyColumns + replySource + `
 			WHERE r.consultation = ? AND r.standing = 'shown' AND r.number IS NOT NULL ORDER BY r.number DESC LIMIT ?`),
 		ofActor: p.write(`SELECT ` + replyColumns + replySource + `WHERE r.author = ? ORDER BY r.received, r.id`),
@@ -84,6 +87,11 @@ func scanReply(row scanner) (r participation.Reply, err error) {
 	return r, err
 }
 
+func scanNumberedReply(row scanner) (r participation.NumberedReply, err error) {
+	r.Reply, err = scanReply(func(dest ...any) error { return row(append(dest, &r.Answers)...) })
+	return r, err
+}
+
 func scanPost(row scanner) (p participation.Post, err error) {
 	err = row(&p.ID, &p.Consultation, &p.Channel, &p.Kind, &p.InReplyTo, &p.Mention.ID, &p.Mention.Name,
 		&p.Mention.Handle, &p.Mention.URL, &p.Source, &p.HTML, &p.Language, when{&p.Published})
@@ -103,8 +111,17 @@ func (d *DB) Replies(ctx context.Context, f participation.ReplyFilter) ([]partic
 }
 
 // RepliesFrom implements participation.Reader.
-func (d *DB) RepliesFrom(ctx context.Context, consultation, after int64, n int) ([]participation.Reply, error) {
-	return list(ctx, d.replies.from, scanReply, consultation, after, limit(n))
+func (d *DB) RepliesFrom(ctx context.Context, consultation, after int64, n int) ([]participation.NumberedReply, error) {
+	return list(ctx, d.replies.from, scanNumberedReply, consultation, after, limit(n))
+}
+
+// RepliesNumbered implements participation.Reader.
+func (d *DB) RepliesNumbered(ctx context.Context, consultation int64, numbers []int64) ([]participation.NumberedReply, error) {
+	wanted, err := text(numbers)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, d.replies.numbered, scanNumberedReply, consultation, wanted)
 }
 
 // NewestReplies implements participation.Reader.

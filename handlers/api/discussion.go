@@ -39,32 +39,18 @@ type authorJSON struct {
 
 // replyJSON tells a reply. Of what it answers it gives a number of ours and never
 // the address, which may name the author of what is hidden.
-func (a *API) replyJSON(ctx context.Context, r participation.Reply) (replyJSON, error) {
+func (a *API) replyJSON(r participation.NumberedReply) replyJSON {
 	if r.Standing != participation.Shown {
-		return replyJSON{Number: r.Number, Hidden: true, Reason: r.Reason, ReceivedAt: moment(r.Received)}, nil
+		return replyJSON{Number: r.Number, Hidden: true, Reason: r.Reason, ReceivedAt: moment(r.Received)}
 	}
 	j := replyJSON{
 		Number: r.Number, ID: r.ID, URL: r.URL, Author: &authorJSON{r.Author.Name, r.Author.Handle, r.Author.URL}, HTML: r.HTML, Language: r.Language,
-		Images: r.Images, PublishedAt: moment(r.Published), EditedAt: moment(r.Updated), ReceivedAt: moment(r.Received),
+		Images: r.Images, AnswersReply: r.Answers, PublishedAt: moment(r.Published), EditedAt: moment(r.Updated), ReceivedAt: moment(r.Received),
 	}
-	if post, ours := strings.CutPrefix(r.Parent, a.URLs.Object("")); ours {
-		if post != r.Consultation {
-			j.AnswersPost = post
-		}
-		return j, nil
+	if post, ours := strings.CutPrefix(r.Parent, a.URLs.Object("")); ours && post != r.Consultation {
+		j.AnswersPost = post
 	}
-	var err error
-	j.AnswersReply, err = a.numberOf(ctx, r.Parent)
-	return j, err
-}
-
-// numberOf is the number of a reply by its address; 0 if it is not here.
-func (a *API) numberOf(ctx context.Context, address string) (int64, error) {
-	r, err := a.Service.Reply(ctx, address)
-	if notFound(err) {
-		return 0, nil
-	}
-	return r.Number, err
+	return j
 }
 
 func (a *API) replies(c echo.Context) error {
@@ -91,11 +77,7 @@ func (a *API) replies(c echo.Context) error {
 			v.Next = a.with(c, q, "after", strconv.FormatInt(found[i-1].Number, 10))
 			break
 		}
-		j, err := a.replyJSON(ctx, r)
-		if err != nil {
-			return err
-		}
-		v.Replies = append(v.Replies, j)
+		v.Replies = append(v.Replies, a.replyJSON(r))
 	}
 	return a.answer(c, v, v.Next)
 }
@@ -111,15 +93,19 @@ type postJSON struct {
 	PublishedAt  time.Time              `json:"publishedAt"`
 }
 
-func (a *API) postJSON(ctx context.Context, con participation.Consultation, p participation.Post) (j postJSON, err error) {
-	j = postJSON{
+func (a *API) postJSON(ctx context.Context, con participation.Consultation, p participation.Post) (postJSON, error) {
+	j := postJSON{
 		ID: p.ID, Object: a.URLs.Object(p.ID), Page: a.URLs.PostPage(con.Slug, p.ID), Kind: p.Kind, Language: p.Language, HTML: p.HTML,
 		PublishedAt: p.Published.UTC(),
 	}
 	if p.Kind == participation.Answer {
-		j.AnswersReply, err = a.numberOf(ctx, p.InReplyTo)
+		r, err := a.Service.Reply(ctx, p.InReplyTo)
+		if err != nil && !notFound(err) {
+			return j, err
+		}
+		j.AnswersReply = r.Number
 	}
-	return j, err
+	return j, nil
 }
 
 // posts lists what the municipality wrote; copies of the log for other servers'

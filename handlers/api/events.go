@@ -89,8 +89,12 @@ func (a *API) events(c echo.Context) error {
 		Next   string      `json:"next"`
 		More   bool        `json:"more"`
 	}{Events: []eventJSON{}, More: len(found) > limit}
-	w := &witness{API: a, known: map[string]participation.Consultation{}}
-	for _, e := range found[:min(limit, len(found))] {
+	found = found[:min(limit, len(found))]
+	w := &witness{a, map[string]participation.Consultation{}, map[int64]participation.NumberedReply{}}
+	if err := w.remember(ctx, found); err != nil {
+		return err
+	}
+	for _, e := range found {
 		j, err := w.tell(ctx, e)
 		if err != nil {
 			return fmt.Errorf("event %d: %w", e.Place, err)
@@ -117,24 +121,59 @@ func (a *API) events(c echo.Context) error {
 	return send(c, lines, b.Bytes())
 }
 
-// witness tells events, and remembers the consultations that they are of.
+// witness tells events, with the consultations and replies that they are of.
 type witness struct {
 	*API
-	known map[string]participation.Consultation
+	consultations map[string]participation.Consultation // by ID
+	replies       map[int64]participation.NumberedReply // by number
+}
+
+// remember reads what some events are of.
+func (w *witness) remember(ctx context.Context, events []participation.Event) error {
+	numbers := map[string][]int64{}
+	for _, e := range events {
+		if n := replyOf(e); n > 0 {
+			numbers[e.Consultation] = append(numbers[e.Consultation], n)
+		}
+		if _, known := w.consultations[e.Consultation]; known || e.Consultation == "" {
+			continue
+		}
+		con, err := w.Service.Consultation(ctx, e.Consultation)
+		if err != nil {
+			return err
+		}
+		w.consultations[e.Consultation] = con
+	}
+	for id, n := range numbers {
+		found, err := w.Service.RepliesNumbered(ctx, w.consultations[id].Number, n)
+		if err != nil {
+			return err
+		}
+		for _, r := range found {
+			w.replies[r.Number] = r
+		}
+	}
+	return nil
+}
+
+// replyOf is the number of the reply that an event is of, 0 if it is of none. An
+// event that adds one is its number.
+func replyOf(e participation.Event) int64 {
+	switch e.Type {
+	case participation.ReplyAdded:
+		return e.Place
+	case participation.ReplyEdited, participation.ReplyHidden, participation.ReplyShown, participation.ReplyDeleted:
+		n, _ := strconv.ParseInt(e.Subject, 10, 64) // nothing else is recorded
+		return n
+	}
+	return 0
 }
 
 // tell says what happened. Of a consultation that was withdrawn since the words
 // are gone.
-func (w *witness) tell(ctx context.Context, e participation.Event) (j eventJSON, err error) {
-	j = eventJSON{Cursor: cursor(e), Number: e.Place, Type: string(e.Type), At: e.At.UTC(), Channel: e.Channel, Reason: e.Reason}
-	con, known := w.known[e.Consultation]
-	if e.Consultation != "" && !known {
-		if con, err = w.Service.Consultation(ctx, e.Consultation); err != nil {
-			return j, err
-		}
-		w.known[e.Consultation] = con
-	}
-	j.Consultation = con.Slug
+func (w *witness) tell(ctx context.Context, e participation.Event) (eventJSON, error) {
+	con := w.consultations[e.Consultation]
+	j := eventJSON{Cursor: cursor(e), Number: e.Place, Type: string(e.Type), At: e.At.UTC(), Channel: e.Channel, Consultation: con.Slug, Reason: e.Reason}
 	if con.Slug != "" {
 		j.Address = w.address("/consultations/" + con.Slug)
 	}
@@ -145,14 +184,9 @@ func (w *witness) tell(ctx context.Context, e participation.Event) (j eventJSON,
 		j.Address += "/dataset"
 	case participation.PostPublished:
 		return j, w.tellPost(ctx, &j, con, e.Subject)
-	case participation.ReplyAdded:
-		return j, w.tellReply(ctx, &j, con, e.Place)
-	case participation.ReplyEdited, participation.ReplyHidden, participation.ReplyShown, participation.ReplyDeleted:
-		number, err := strconv.ParseInt(e.Subject, 10, 64)
-		if err != nil {
-			return j, err
-		}
-		return j, w.tellReply(ctx, &j, con, number)
+	}
+	if n := replyOf(e); n > 0 {
+		w.tellReply(&j, con, n)
 	}
 	return j, nil
 }
@@ -181,20 +215,18 @@ func (w *witness) tellPost(ctx context.Context, j *eventJSON, con participation.
 	return err
 }
 
-// tellReply looks the words up by the number: they are never in the event.
-func (w *witness) tellReply(ctx context.Context, j *eventJSON, con participation.Consultation, number int64) error {
+// tellReply gives the words that stand under the number now: they are never in the
+// event.
+func (w *witness) tellReply(j *eventJSON, con participation.Consultation, number int64) {
+	r, here := w.replies[number]
 	j.Reply = &replyJSON{Number: number}
 	j.Address += "/replies?after=" + strconv.FormatInt(number-1, 10) + "&limit=1"
-	found, err := w.Service.RepliesFrom(ctx, con.Number, number-1, 1)
 	switch {
-	case err != nil:
-		return err
-	case len(found) == 0 || found[0].Number != number:
+	case !here:
 		j.Reply.Deleted, j.Address = true, ""
 	case con.Phase == participation.Withdrawn:
 		j.Reply.Hidden = true
 	default:
-		*j.Reply, err = w.replyJSON(ctx, found[0])
+		*j.Reply = w.replyJSON(r)
 	}
-	return err
 }
