@@ -73,7 +73,7 @@ func (a *API) Routes(get func(path string, f echo.HandlerFunc)) {
 	for path, f := range map[string]echo.HandlerFunc{
 		"/consultations":               a.consultations,
 		"/consultations/:slug":         a.consultation,
-		"/consultations/:slug/result":  a.Result,
+		"/consultations/:slug/result":  a.result,
 		"/consultations/:slug/replies": a.replies,
 		"/consultations/:slug/posts":   a.posts,
 		"/consultations/:slug/dataset": a.dataset,

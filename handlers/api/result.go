@@ -57,11 +57,16 @@ type optionJSON struct {
 	Votes *int   `json:"votes,omitempty"`
 }
 
-// Result serves the newest snapshot, the same that page and feed show.
-func (a *API) Result(c echo.Context) error {
+func (a *API) result(c echo.Context) error {
 	if err := read(c).done(); err != nil {
 		return err
 	}
+	return a.Result(c)
+}
+
+// Result serves the newest snapshot, the same that page and feed show. It looks at
+// no parameters, for its address is older than their rules.
+func (a *API) Result(c echo.Context) error {
 	con, err := a.public(c)
 	if err != nil {
 		return err
