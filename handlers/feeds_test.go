@@ -256,11 +256,23 @@ func TestCalendars(t *testing.T) {
 	if w := s.get("/calendar.ics", "If-None-Match", tag); w.Code != 304 {
 		t.Errorf("nothing has moved: %d", w.Code)
 	}
-	_, err := s.service.Close(t.Context(), c.ID, "de raad is eruit", 0)
+	_, _, err := s.service.Heartbeat(t.Context())
+	s.ok(err)
+	s.advance(45 * time.Minute)
+	_, outage, err := s.service.Heartbeat(t.Context())
+	s.ok(err)
+	extended, err := s.service.Consultation(t.Context(), c.ID)
+	s.ok(err)
+	if outage.Number == 0 || !extended.Deadline().After(c.Deadline()) {
+		t.Fatalf("no outage moved anything: %+v", outage)
+	}
+	says("extended", "CONFIRMED", "1", extended.Deadline(), s.now())
+	s.advance(time.Minute)
+	_, err = s.service.Close(t.Context(), c.ID, "de raad is eruit", 0)
 	s.ok(err)
 	early := s.now()
-	says("closed early", "CONFIRMED", "1", early, early)
+	says("closed early", "CONFIRMED", "2", early, early)
 	s.advance(time.Hour)
 	s.ok(s.service.Withdraw(t.Context(), c.ID, "het plan gaat niet door"))
-	says("withdrawn", "CANCELLED", "2", early, s.now())
+	says("withdrawn", "CANCELLED", "3", early, s.now())
 }
