@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"inspraak/handlers/api"
 	"inspraak/participation"
 	"inspraak/participation/catalogue"
 )
@@ -229,7 +230,7 @@ func (h *handler) describeOne(d participation.OpenDataset, words func(string, ..
 			continue
 		}
 		address := page + "/dataset/" + f.Name
-		kind, _, _ := strings.Cut(dataTypes[path.Ext(f.Name)], ";")
+		kind, _, _ := strings.Cut(api.MediaType(f.Name), ";")
 		part := catalogue.Distribution{URI: address + "#file", Title: titles[f.Name], Access: page + "/dataset", Download: address,
 			MediaType: kind, Size: f.Size, SHA256: f.SHA256}
 		if path.Ext(f.Name) == ".csv" {

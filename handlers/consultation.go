@@ -105,7 +105,7 @@ func (h *handler) consultation(c echo.Context) error {
 		JSON: "/consultations/" + con.Slug + "/result.json",
 	}
 	v.addDestruction(h, con)
-	v.Page.Feed = "/@" + con.Channel + "/feed.atom"
+	v.Page.Feed = "/consultations/" + con.Slug + "/feed.atom"
 	v.ChannelURL = v.Page.To("/@" + con.Channel)
 	for _, t := range con.Hashtags {
 		v.Tags = append(v.Tags, tagLink{t, v.Page.To(tagPath(h.URLs, t))})

@@ -11,16 +11,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"inspraak/handlers/api"
 	"inspraak/participation"
 )
-
-// dataTypes are the media types of a dataset's files, by the end of their names.
-// What only a person reads is plain text, so that a browser shows it.
-var dataTypes = map[string]string{
-	".md": "text/markdown; charset=utf-8", ".txt": "text/plain; charset=utf-8", ".py": "text/plain; charset=utf-8",
-	".csv": "text/csv; charset=utf-8; header=present", ".json": "application/json",
-	".jsonl": "application/jsonl; charset=utf-8", ".cat": "text/plain; charset=utf-8", ".blt": "text/plain; charset=utf-8",
-}
 
 // public finds a consultation whose data may be had. A withdrawn one is gone.
 func (h *handler) public(c echo.Context) (participation.Consultation, error) {
@@ -98,7 +91,7 @@ func (h *handler) datasetFile(c echo.Context) error {
 	if h.unchanged(c, tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	header.Set(echo.HeaderContentType, fileType(name))
+	header.Set(echo.HeaderContentType, api.MediaType(name))
 	describedBy(header, name)
 	header.Set(echo.HeaderContentLength, strconv.FormatInt(files[i].Size, 10))
 	return h.stream(c, func(w *stream) error { return h.Service.WriteDatasetFile(c.Request().Context(), con, name, w) })

@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"inspraak/activitypub"
+	"inspraak/handlers/api"
 	"inspraak/participation"
 )
 
@@ -59,8 +61,7 @@ func answerTo(err error) answer {
 	return answer{status: http.StatusServiceUnavailable, after: retryAfter}
 }
 
-// fail answers a request that went wrong: a page for people, a line of JSON
-// for servers. What went wrong inside stays in the log, under the request's
+// fail answers a request that went wrong, in the form that fits. What went wrong inside stays in the log, under the request's
 // number.
 func (h *handler) fail(err error, c echo.Context) {
 	a, ctx := answerTo(err), c.Request().Context()
@@ -85,15 +86,10 @@ func (h *handler) fail(err error, c echo.Context) {
 	if a.after > 0 {
 		header.Set(echo.HeaderRetryAfter, strconv.Itoa(int(max(a.after.Round(time.Second), time.Second)/time.Second)))
 	}
-	method := c.Request().Method
-	forPeople := method == http.MethodGet || method == http.MethodHead || routeClass(c) == ClassPage
-	if forPeople && !wantsActivity(c, h.forServers(c.Path())) {
-		err = h.errorPage(c, a.status)
+	if strings.HasPrefix(c.Request().URL.Path, "/api/") {
+		err = api.Problem(c, err, a.status, a.words)
 	} else {
-		if a.words == "" || a.status >= 500 && !errors.As(err, new(*activitypub.Refusal)) {
-			a.words = http.StatusText(a.status)
-		}
-		err = c.JSON(a.status, map[string]string{"error": a.words})
+		err = h.refuse(c, err, a)
 	}
 	if err != nil {
 		h.Log.ErrorContext(ctx, "answer not written", "request", requestID(c), "error", err)
@@ -101,6 +97,19 @@ func (h *handler) fail(err error, c echo.Context) {
 			c.Response().WriteHeader(a.status)
 		}
 	}
+}
+
+// refuse tells people what went wrong in a page, servers in a line of JSON.
+func (h *handler) refuse(c echo.Context, err error, a answer) error {
+	method := c.Request().Method
+	forPeople := method == http.MethodGet || method == http.MethodHead || routeClass(c) == ClassPage
+	if forPeople && !wantsActivity(c, h.forServers(c.Path())) {
+		return h.errorPage(c, a.status)
+	}
+	if a.words == "" || a.status >= 500 && !errors.As(err, new(*activitypub.Refusal)) {
+		a.words = http.StatusText(a.status)
+	}
+	return c.JSON(a.status, map[string]string{"error": a.words})
 }
 
 type errorView struct {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"inspraak/activitypub"
+	"inspraak/handlers/api"
+	"inspraak/handlers/feed"
 	"inspraak/participation"
 	"inspraak/web"
 )
@@ -75,6 +78,8 @@ type handler struct {
 	offered               offered
 	places                placeList
 	cards                 cards
+	api                   *api.API
+	feeds                 feed.Source
 }
 
 // New makes the handler of the whole site.
@@ -89,6 +94,12 @@ func New(c Config) http.Handler {
 		Config: c, slots: make(chan struct{}, c.InboxSlots),
 		inboxLimit: newLimit(c.RequestsPerSecond), pageLimit: newLimit(c.RequestsPerSecond),
 	}
+	email, ok := strings.CutPrefix(contactURL(c.Contact), "mailto:")
+	if !ok {
+		email = ""
+	}
+	h.api = api.New(api.Config{Service: c.Service, URLs: c.URLs, Name: c.Name, Email: email, Doubt: h.doubt})
+	h.feeds = feed.Source{Service: c.Service, URLs: c.URLs, Site: c.Site, Name: c.Name, Local: h.local}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = extractor(c.TrustedProxies)

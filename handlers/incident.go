@@ -13,12 +13,6 @@ type incidentView struct {
 	Began, Ended time.Time
 }
 
-type incidentJSON struct {
-	Kind  participation.IncidentKind `json:"kind"`
-	Began time.Time                  `json:"began"`
-	Ended time.Time                  `json:"ended"`
-}
-
 func (h *handler) addIncidents(ctx context.Context, v *consultationView, c participation.Consultation) error {
 	incidents, err := h.Service.Incidents(ctx, c.Number)
 	if err != nil {

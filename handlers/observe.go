@@ -28,25 +28,20 @@ func routeClass(c echo.Context) string {
 	case path == "/inbox", path == "/a/:name/inbox":
 		return ClassInbox
 	case strings.HasSuffix(path, "/dataset.zip"), strings.HasSuffix(path, "/dataset/:name"),
-		strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt", path == "/sitemap.xml",
-		path == "/.well-known/security.txt", strings.HasSuffix(path, "/card.png"):
+		strings.HasSuffix(path, "/exports/:file"), strings.HasPrefix(path, "/catalogus"),
+		strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt",
+		path == "/sitemap.xml", path == "/.well-known/security.txt", strings.HasSuffix(path, "/card.png"):
 		return ClassFile
 	case path == "/actor", strings.HasPrefix(path, "/a/"), strings.HasPrefix(path, "/o/"),
 		strings.HasPrefix(path, "/.well-known/"), strings.HasPrefix(path, "/nodeinfo/"):
 		return ClassDocument
-	case strings.HasSuffix(path, ".atom"), strings.HasSuffix(path, ".json"), strings.HasPrefix(path, "/log/"):
+	case strings.HasSuffix(path, ".atom"), strings.HasSuffix(path, ".rss"), strings.HasSuffix(path, ".json"), strings.HasSuffix(path, ".ics"),
+		strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/log/"):
 		return ClassFeed
-	case strings.HasSuffix(path, "/dataset.zip"), strings.HasSuffix(path, "/dataset/:name"),
-		strings.HasSuffix(path, "/exports/:file"), strings.HasPrefix(path, "/catalogus"),
-		strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt":
-		return ClassFile
-	case strings.HasPrefix(path, "/@"), strings.HasPrefix(path, "/consultations/"):
-		if strings.HasPrefix(c.Response().Header().Get(echo.HeaderContentType), activityJSON) {
-			return ClassDocument
-		}
-		return ClassPage
-	case path == "/", path == "/about", path == "/logs", path == "/data", path == "/tags/:tag", path == "/my-data/:token":
-		return ClassPage
+	case path == "": // no such address
+		return ClassNone
+	case strings.HasPrefix(c.Response().Header().Get(echo.HeaderContentType), activityJSON):
+		return ClassDocument
 	}
-	return ClassNone
+	return ClassPage
 }

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"path"
 	"strconv"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
+	"inspraak/handlers/api"
 	"inspraak/participation"
 )
 
@@ -139,19 +139,11 @@ func (h *handler) export(c echo.Context) error {
 		if h.unchanged(c, digest(manifest)+"-"+name) {
 			return c.NoContent(http.StatusNotModified)
 		}
-		header.Set(echo.HeaderContentType, fileType(name))
+		header.Set(echo.HeaderContentType, api.MediaType(name))
 		describedBy(header, name)
 		return h.stream(c, func(w *stream) error { return e.Write(w) })
 	}
 	return fmt.Errorf("export %q of %s: %w", name, con.Slug, participation.ErrNotFound)
-}
-
-// fileType is the media type of a file of a dataset or of an export.
-func fileType(name string) string {
-	if strings.HasSuffix(name, metadataSuffix) {
-		return "application/csvm+json"
-	}
-	return dataTypes[path.Ext(name)]
 }
 
 const metadataSuffix = ".csv-metadata.json"

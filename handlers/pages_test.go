@@ -62,7 +62,8 @@ func TestHiddenCountsLeakNowhere(t *testing.T) {
 		c := s.publish("speeltuin")
 		s.vote(c, "Ja", ja)
 		s.vote(c, "Nee", nee)
-		for _, path := range []string{"/", "/@gemeente", "/tags/speeltuin", "/@gemeente/feed.atom", "/consultations/speeltuin", "/consultations/speeltuin/result.json"} {
+		for _, path := range []string{"/", "/@gemeente", "/tags/speeltuin", "/@gemeente/feed.atom", "/feed.rss", "/consultations/speeltuin/feed.json", "/calendar.ics",
+			"/api/v1/events", "/api/v1/consultations/speeltuin/result", "/consultations/speeltuin", "/consultations/speeltuin/result.json"} {
 			w := s.get(path)
 			if w.Code != 200 {
 				t.Fatalf("%s: %d", path, w.Code)
@@ -408,7 +409,7 @@ func TestPagesAreWellMade(t *testing.T) {
 	_, err := s.service.Announce(t.Context(), c.ID, participation.Notice, "Er is een bijeenkomst.")
 	s.ok(err)
 	mine := "/my-data/" + s.service.DataToken("https://elders.example/users/Ja0")
-	for _, path := range []string{"/", "/about", "/@gemeente", "/tags/speeltuin", "/consultations/speeltuin", "/consultations/dicht", "/nergens", mine, "/my-data/x",
+	for _, path := range []string{"/", "/about", "/@gemeente", "/tags/speeltuin", "/consultations/speeltuin", "/consultations/dicht", "/nergens", "/api", mine, "/my-data/x",
 		"/logs", "/consultations/klaar", "/consultations/klaar/dataset", "/consultations/klaar/figures", "/consultations/klaar/ballots", "/consultations/klaar/ballots?code=x",
 		"/consultations/klaar/ballots?code=AAAAAAAAAAAAAAAA", "/consultations/dicht/dataset", bon, "/consultations/klaar/receipt/x"} {
 		for _, lang := range []string{"nl", "en"} {

@@ -44,6 +44,6 @@ func (h *handler) post(c echo.Context) error {
 	v.Post = h.postView(v.Page, con, channel, p)
 	v.Page.Title = h.Site.Text(v.Page.Lang, "post."+string(p.Kind)) + ": " + con.Title
 	v.Page.Description = excerpt(p.HTML)
-	v.Page.Object, v.Page.Feed = h.URLs.Object(p.ID), "/@"+con.Channel+"/feed.atom"
+	v.Page.Object, v.Page.Feed = h.URLs.Object(p.ID), "/consultations/"+con.Slug+"/feed.atom"
 	return h.html(c, http.StatusOK, "post", v.Page, v)
 }

@@ -57,8 +57,11 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/log/:id/tile/*", h.tile, h.limitPages)
 	get("/consultations/:slug/dataset.zip", h.datasetZip, h.limitPages)
 	get("/consultations/:slug/dataset/:name", h.datasetFile, h.limitPages)
-	get("/consultations/:slug/result.json", h.result, h.limitPages)
-	get("/@:name/feed.atom", h.feed, h.limitPages)
+	get("/consultations/:slug/result.json", h.api.Result, h.limitPages)
+	limited := func(path string, f echo.HandlerFunc) { get(path, f, h.limitPages) }
+	h.feedRoutes(limited)
+	h.api.Routes(limited)
+	limited("/api", h.apiPage)
 
 	// Open data.
 	get("/data", h.openData, h.limitPages)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"inspraak/handlers/feed"
 	"inspraak/participation"
 	"inspraak/web"
 )
@@ -30,7 +31,7 @@ type page struct {
 	Lang        string
 	Path        string // without query
 	Languages   []languageLink
-	Feed        string   // Atom feed to go with the page
+	Feed        string   // Atom feed to go with the page; see Feeds
 	Object      string   // ActivityStreams object that the page shows
 	Hidden      bool     // from search engines
 	RelMe       []string // addresses that are the municipality's as well
@@ -50,7 +51,7 @@ func (h *handler) page(c echo.Context, title string) page {
 	asked := query.Get("lang")
 	p := page{
 		Site: h.Name, Title: title, Path: r.URL.Path, Address: h.URLs.Base + r.URL.EscapedPath(),
-		Lang: h.Site.Match(asked, r.Header.Get("Accept-Language")), RelMe: h.RelMe,
+		Lang: h.Site.Match(asked, r.Header.Get("Accept-Language")), RelMe: h.RelMe, Feed: "/feed.atom",
 	}
 	p.chosen = asked == p.Lang
 	for _, l := range h.Site.Languages() {
@@ -76,6 +77,18 @@ func (p page) To(path string) string {
 		path += "#" + fragment
 	}
 	return path
+}
+
+type feedLink struct{ Type, URL string }
+
+// Feeds are the feeds and the calendar that go with the page: what there is as
+// Atom is there in the other forms too.
+func (p page) Feeds() (links []feedLink) {
+	of := strings.TrimSuffix(p.Feed, "feed.atom")
+	for _, format := range feed.Formats() {
+		links = append(links, feedLink{format.MediaType, of + "feed." + format.Ending})
+	}
+	return append(links, feedLink{"text/calendar", of + "calendar.ics"})
 }
 
 // noStore keeps an answer out of every cache.

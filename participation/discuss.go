@@ -39,10 +39,12 @@ func (s *Service) AddReply(ctx context.Context, r Reply, public bool) error {
 		if r.Published.IsZero() || r.Published.After(r.Received) {
 			r.Published = r.Received
 		}
-		if err := tx.SaveReply(r); err != nil {
+		added := Event{At: r.Received, Type: ReplyAdded, Channel: c.Channel, Consultation: c.ID}
+		if err := tx.Record(&added); err != nil {
 			return err
 		}
-		return s.record(tx, ReplyAdded, c, "", "")
+		r.Place = added.Place
+		return tx.SaveReply(r)
 	})
 	if err != nil {
 		return fmt.Errorf("add reply: %w", err)
@@ -77,7 +79,7 @@ func (s *Service) EditReply(ctx context.Context, edit Reply, public bool) error 
 		if err != nil {
 			return err
 		}
-		return s.record(tx, ReplyEdited, c, "", "")
+		return s.record(tx, ReplyEdited, c, r.number(), "")
 	})
 	if err != nil {
 		return fmt.Errorf("edit reply: %w", err)
@@ -85,7 +87,8 @@ func (s *Service) EditReply(ctx context.Context, edit Reply, public bool) error 
 	return nil
 }
 
-// removeReply deletes the row; the log keeps that a reply went, not whose.
+// removeReply deletes the row; the log keeps that a reply went, not whose: its
+// number names nothing any more.
 func (s *Service) removeReply(tx Tx, r Reply) error {
 	c, err := tx.Consultation(r.Consultation)
 	if err != nil {
@@ -97,12 +100,11 @@ func (s *Service) removeReply(tx Tx, r Reply) error {
 	if err := tx.Tombstone(s.grave(r.Author.ID, r.ID), s.now()); err != nil {
 		return err
 	}
-	return s.record(tx, ReplyDeleted, c, "", "")
+	return s.record(tx, ReplyDeleted, c, r.number(), "")
 }
 
 func (s *Service) record(tx Tx, t EventType, c Consultation, subject, reason string) error {
-	_, err := tx.Record(Event{At: s.now(), Type: t, Channel: c.Channel, Consultation: c.ID, Subject: subject, Reason: reason})
-	return err
+	return tx.Record(&Event{At: s.now(), Type: t, Channel: c.Channel, Consultation: c.ID, Subject: subject, Reason: reason})
 }
 
 // HideReply takes a reply out of every page, feed and collection, for a reason
@@ -139,7 +141,7 @@ func (s *Service) stand(ctx context.Context, id string, standing Standing, reaso
 		if err != nil {
 			return err
 		}
-		return s.record(tx, event, c, id, reason)
+		return s.record(tx, event, c, r.number(), reason)
 	})
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", event, id, err)

@@ -32,15 +32,28 @@ const (
 	ReportReceived        EventType = "report-received"
 	ReportResolved        EventType = "report-resolved"
 	RetentionDone         EventType = "retention-done" // its reason tells how many of what, and no more
+	DatasetPublished      EventType = "dataset-published"
 )
+
+// Public tells whether everybody may hear of an event of this type. The others are
+// inner matters: the node's own, a count on its way, what moderators were told.
+func (t EventType) Public() bool {
+	switch t {
+	case ConsultationScheduled, ConsultationOpened, ConsultationExtended, ConsultationClosed, ConsultationWithdrawn,
+		ReplyAdded, ReplyEdited, ReplyHidden, ReplyShown, ReplyDeleted, PostPublished, DatasetPublished:
+		return true
+	}
+	return false
+}
 
 // Event is one line of the log. It names no voter and no choice, ever.
 type Event struct {
 	Seq          int64 // 1, 2, 3 … in order of commit
+	Place        int64 // 1, 2, 3 … among those of a public type, so that no gap tells of the others; 0 if it is not public
 	At           time.Time
 	Type         EventType
 	Channel      string // "" if none
 	Consultation string // ID, "" if none
-	Subject      string // reply address, post ID, report address, block subject, fingerprint of a key or ""
+	Subject      string // number of a reply, post ID, report address, block subject, fingerprint of a key or ""
 	Reason       string
 }

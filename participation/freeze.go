@@ -205,7 +205,7 @@ func (s *Service) freeze(ctx context.Context, c Consultation, r Result, municipa
 			if name == logFile {
 				return nowhere{}, nil
 			}
-			return &partWriter{ctx: ctx, s: s, number: c.Number, name: name}, nil
+			return &partWriter{ctx: ctx, s: s, c: c, name: name}, nil
 		},
 		func(text string) (string, error) { return s.keys.LogKey().SignNote(in.Origin, text) })
 }
@@ -249,12 +249,12 @@ const partSize = 256 << 10
 
 // partWriter keeps a file in parts.
 type partWriter struct {
-	ctx    context.Context
-	s      *Service
-	number int64
-	name   string
-	part   int
-	buf    []byte
+	ctx  context.Context
+	s    *Service
+	c    Consultation
+	name string
+	part int
+	buf  []byte
 }
 
 // Write implements io.Writer.
@@ -281,7 +281,13 @@ func (w *partWriter) flush(n int) error {
 	if content == nil {
 		content = []byte{}
 	}
-	err := w.s.store.Update(w.ctx, func(tx Tx) error { return tx.SaveDatasetPart(w.number, w.name, w.part, content) })
+	err := w.s.store.Update(w.ctx, func(tx Tx) error {
+		err := tx.SaveDatasetPart(w.c.Number, w.name, w.part, content)
+		if err == nil && w.name == manifestFile { // the last file, and in one part
+			err = w.s.record(tx, DatasetPublished, w.c, "", "")
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,12 @@ import (
 	"strconv"
 	"strings"
 
+	"inspraak/participation/dataset"
 	"inspraak/tally"
 )
+
+// DatasetLicense is the address of the licence of every dataset.
+const DatasetLicense = dataset.License
 
 // DatasetEntry is a file of a dataset as its manifest has it.
 type DatasetEntry struct {

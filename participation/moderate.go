@@ -24,8 +24,7 @@ func (s *Service) Receive(ctx context.Context, r Report) error {
 		if err := tx.SaveReport(r); err != nil {
 			return err
 		}
-		_, err := tx.Record(Event{At: s.now(), Type: ReportReceived, Subject: r.ID})
-		return err
+		return tx.Record(&Event{At: s.now(), Type: ReportReceived, Subject: r.ID})
 	})
 	if err != nil {
 		return fmt.Errorf("receive report: %w", err)
@@ -55,8 +54,7 @@ func (s *Service) Resolve(ctx context.Context, id, resolution string) error {
 		if err := tx.SaveReport(r); err != nil {
 			return err
 		}
-		_, err = tx.Record(Event{At: s.now(), Type: ReportResolved, Subject: id, Reason: resolution})
-		return err
+		return tx.Record(&Event{At: s.now(), Type: ReportResolved, Subject: id, Reason: resolution})
 	})
 	if err != nil {
 		return fmt.Errorf("resolve report %s: %w", id, err)
@@ -74,8 +72,7 @@ func (s *Service) Block(ctx context.Context, subject, reason string) error {
 		if err := tx.SaveBlock(Block{Subject: subject, Reason: reason, Created: s.now()}); err != nil {
 			return err
 		}
-		_, err := tx.Record(Event{At: s.now(), Type: ActorBlocked, Subject: subject, Reason: reason})
-		return err
+		return tx.Record(&Event{At: s.now(), Type: ActorBlocked, Subject: subject, Reason: reason})
 	})
 	if err != nil {
 		return fmt.Errorf("block %s: %w", subject, err)
@@ -90,8 +87,7 @@ func (s *Service) Unblock(ctx context.Context, subject string) error {
 		if err := tx.DeleteBlock(subject); err != nil {
 			return err
 		}
-		_, err := tx.Record(Event{At: s.now(), Type: ActorUnblocked, Subject: subject})
-		return err
+		return tx.Record(&Event{At: s.now(), Type: ActorUnblocked, Subject: subject})
 	})
 	if err != nil {
 		return fmt.Errorf("unblock %s: %w", subject, err)
@@ -182,8 +178,7 @@ func (s *Service) SaveChannel(ctx context.Context, c Channel, edit bool) error {
 		if err := tx.SaveChannel(c); err != nil {
 			return err
 		}
-		_, err = tx.Record(Event{At: s.now(), Type: event, Channel: c.Name})
-		return err
+		return tx.Record(&Event{At: s.now(), Type: event, Channel: c.Name})
 	})
 	if err != nil {
 		return fmt.Errorf("channel %s: %w", c.Name, err)

@@ -1,6 +1,9 @@
 package participation
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Visibility is whom the sender addressed. Only Public and Unlisted replies
 // are kept at all; anything narrower is a private message to the municipality
@@ -24,6 +27,7 @@ const (
 // belong to its author, who may edit or delete it at any time.
 type Reply struct {
 	ID           string // address of the remote object
+	Place        int64  // place of the event that added it: by this the log names it, which says nothing once it is deleted
 	Consultation string // ID of the consultation
 	Parent       string // address of what it answers
 	Author       Author
@@ -39,6 +43,15 @@ type Reply struct {
 	Received     time.Time
 	Images       int // number of attachments, which are not shown here
 }
+
+// NumberedReply is a reply with the number of the one that it answers; 0 if it
+// answers none that is here.
+type NumberedReply struct {
+	Reply
+	Answers int64
+}
+
+func (r Reply) number() string { return strconv.FormatInt(r.Place, 10) }
 
 // Author is how a remote account is shown beside its reply.
 type Author struct {

@@ -141,8 +141,7 @@ func (s *Service) Retain(ctx context.Context, r Retention) ([]Expiry, error) {
 		return all, nil
 	}
 	err = s.store.Update(ctx, func(tx Tx) error {
-		_, err := tx.Record(Event{At: s.now(), Type: RetentionDone, Reason: strings.Join(told, ", ")})
-		return err
+		return tx.Record(&Event{At: s.now(), Type: RetentionDone, Reason: strings.Join(told, ", ")})
 	})
 	if err != nil {
 		return all, fmt.Errorf("retention: %w", err)
@@ -176,7 +175,7 @@ func (s *Service) erase(tx Tx, r Reply) error {
 		return err
 	}
 	received := r.Received.UTC().Truncate(days)
-	return tx.SaveReply(Reply{ID: s.erasedID(r), Consultation: r.Consultation, Visibility: r.Visibility, Standing: Hidden,
+	return tx.SaveReply(Reply{ID: s.erasedID(r), Place: r.Place, Consultation: r.Consultation, Visibility: r.Visibility, Standing: Hidden,
 		Reason: r.Reason, HiddenAt: r.HiddenAt.UTC().Truncate(days), Published: received, Received: received})
 }
 

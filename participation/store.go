@@ -53,8 +53,20 @@ type Reader interface {
 	PostsTo(ctx context.Context, actor string) ([]Post, error)
 	Reports(ctx context.Context, all bool) ([]Report, error) // open ones, or all; oldest first
 	Blocks(ctx context.Context) ([]Block, error)
-	// Events returns up to limit events with Seq > after, in order.
+	// RepliesFrom returns up to limit replies of a consultation with Number > after,
+	// in order, hidden ones too; RepliesNumbered those with some numbers, in any
+	// order; NewestReplies the last ones that are shown, newest first. All take the
+	// consultation's number.
+	RepliesFrom(ctx context.Context, consultation, after int64, limit int) ([]NumberedReply, error)
+	RepliesNumbered(ctx context.Context, consultation int64, numbers []int64) ([]NumberedReply, error)
+	NewestReplies(ctx context.Context, consultation int64, limit int) ([]Reply, error)
+	// Events returns up to limit events with Seq > after, in order; PublicEvents
+	// those with Place > after.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
+	PublicEvents(ctx context.Context, after int64, limit int) ([]Event, error)
+	// Revisions tells how often a consultation's dates and standing were told to the
+	// public (published, extended, closed, withdrawn), and when last.
+	Revisions(ctx context.Context, consultation string) (n int, last time.Time, err error)
 	// Ballots calls fn for every sealed ballot of a consultation, in the order
 	// of their pseudonyms, until fn fails. counted is what SaveBallot was told;
 	// the bytes are fn's only while it runs.
@@ -131,7 +143,10 @@ type Filter struct {
 	// it: Scheduled by OpensAt, Open by Deadline.
 	DueBefore time.Time
 	Frozen    bool // only those whose dataset is whole
-	Limit     int
+	Year      int  // of ClosesAt, in UTC
+	// After selects those that come behind this one in the same order.
+	After *Consultation
+	Limit int
 }
 
 // ReplyFilter selects replies, oldest first by Received.
@@ -234,8 +249,9 @@ type Tx interface {
 	DropExpired(rule string, before time.Time, limit int) (n int, err error)
 	ErasableReplies(before time.Time, limit int) ([]Reply, error)
 
-	// Record appends to the event log and returns its number.
-	Record(Event) (seq int64, err error)
+	// Record appends to the event log. It sets Seq, and Place where the type is
+	// public.
+	Record(*Event) error
 }
 
 // Keyring keeps consultation keys outside the database.

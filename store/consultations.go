@@ -36,8 +36,10 @@ func prepareConsultations(p *preparer) consultationStatements {
 			WHERE (?1 = '' OR channel = ?1)
 			AND (?2 = 'null' OR phase IN (SELECT value FROM json_each(?2)))
 			AND (?3 = 0 OR (phase = 'scheduled' AND opens_at <= ?3) OR (phase = 'open' AND deadline <= ?3))
-			AND (?4 = 0 OR EXISTS (SELECT 1 FROM dataset WHERE consultation = number AND name = 'manifest.txt'))
-			ORDER BY opens_at DESC, number DESC LIMIT ?5`),
+			AND (?8 = 0 OR EXISTS (SELECT 1 FROM dataset WHERE consultation = number AND name = 'manifest.txt'))
+			AND (?5 = 0 OR strftime('%Y', closes_at / 1000, 'unixepoch') = printf('%04d', ?5))
+			AND (?6 = 0 OR (opens_at, number) < (?7, ?6))
+			ORDER BY opens_at DESC, number DESC LIMIT ?4`),
 		insert: p.write(`INSERT INTO consultation (id, slug, channel, kind, language, title, body, html, options, hashtags,
 			image, terms, results, phase, zone, opens_at, closes_at, opened_at, closed_at, reason, extended,
 			announced_at, announced_by, destroying_at, destroyed_at, deadline)
@@ -94,7 +96,12 @@ func (d *DB) Consultations(ctx context.Context, f participation.Filter) ([]parti
 	if len(f.Phases) == 0 {
 		phases = "null"
 	}
-	return list(ctx, d.consultations.list, scanConsultation, f.Channel, phases, ms(f.DueBefore), f.Frozen, limit(f.Limit))
+	var last participation.Consultation
+	if f.After != nil {
+		last = *f.After
+	}
+	return list(ctx, d.consultations.list, scanConsultation, f.Channel, phases, ms(f.DueBefore), limit(f.Limit),
+		f.Year, last.Number, ms(last.OpensAt), f.Frozen)
 }
 
 // Consultation implements participation.Reader.

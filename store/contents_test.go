@@ -60,8 +60,12 @@ func TestConsultationFilter(t *testing.T) {
 	for i, phase := range []participation.Phase{participation.Draft, participation.Scheduled, participation.Open, participation.Closed} {
 		c := poll(t, db, string(phase))
 		c.Phase, c.OpensAt, c.ClosesAt = phase, noon.Add(time.Duration(i)*time.Hour), noon.Add(10*time.Hour)
+		if phase == participation.Closed { // opens with the one before
+			c.OpensAt, c.ClosesAt = noon.Add(2*time.Hour), noon.AddDate(1, 0, 0)
+		}
 		update(t, db, func(tx participation.Tx) error { return tx.SaveConsultation(&c) })
 	}
+	open := must(db.Consultation(t.Context(), "open"))(t)
 	for _, test := range []struct {
 		filter participation.Filter
 		want   []string
@@ -74,6 +78,10 @@ func TestConsultationFilter(t *testing.T) {
 		{participation.Filter{DueBefore: noon.Add(time.Hour - 1)}, nil},
 		{participation.Filter{DueBefore: noon.Add(10*time.Hour + 3*time.Minute - time.Second)}, []string{"scheduled"}},
 		{participation.Filter{DueBefore: noon.Add(10*time.Hour + 3*time.Minute)}, []string{"open", "scheduled"}},
+		{participation.Filter{After: &open}, []string{"scheduled", "draft"}},
+		{participation.Filter{After: &participation.Consultation{OpensAt: open.OpensAt, Number: 9}, Limit: 2}, []string{"closed", "open"}},
+		{participation.Filter{Year: noon.Year() + 1}, []string{"closed"}},
+		{participation.Filter{Year: noon.Year(), Limit: 1}, []string{"open"}},
 	} {
 		var got []string
 		for _, c := range must(db.Consultations(t.Context(), test.filter))(t) {
@@ -305,11 +313,53 @@ func TestTombstones(t *testing.T) {
 	}
 }
 
+// Public events are numbered by themselves: nobody learns how many others came
+// between. The number of a deleted event's reply names nothing.
+func TestPublicEvents(t *testing.T) {
+	db, _ := empty(t)
+	c, other := poll(t, db, "c1"), poll(t, db, "c2")
+	types := []participation.EventType{participation.ConsultationScheduled, participation.ReportReceived, participation.ConsultationCounted,
+		participation.ReplyAdded, participation.ActorBlocked, participation.ConsultationExtended}
+	for i, kind := range types {
+		e := participation.Event{At: noon.Add(time.Duration(i) * time.Minute), Type: kind, Consultation: c.ID}
+		update(t, db, func(tx participation.Tx) error { return tx.Record(&e) })
+		same(t, string(kind)+" has a place", e.Place > 0, kind.Public())
+	}
+	var places []int64
+	for _, e := range must(db.PublicEvents(t.Context(), 1, 5))(t) {
+		places = append(places, e.Place)
+	}
+	same(t, "places", places, []int64{2, 3})
+	same(t, "limited", len(must(db.PublicEvents(t.Context(), 0, 2))(t)), 2)
+	n, last, err := db.Revisions(t.Context(), c.ID)
+	same(t, "revisions", []any{n, last, err}, []any{2, noon.Add(5 * time.Minute), error(nil)})
+	n, last, err = db.Revisions(t.Context(), other.ID)
+	same(t, "revisions of another", []any{n, last, err}, []any{0, time.Time{}, error(nil)})
+
+	for i, standing := range []participation.Standing{participation.Shown, participation.Hidden, participation.Shown} {
+		r := participation.Reply{ID: fmt.Sprint("https://r.example/", i), Place: int64(7 - i), Parent: fmt.Sprint("https://r.example/", i-1), Consultation: c.ID, Standing: standing, Visibility: participation.Public, Received: noon}
+		update(t, db, func(tx participation.Tx) error { return tx.SaveReply(r) })
+	}
+	numbers := func(replies []participation.NumberedReply, err error) (all []int64) {
+		for _, r := range must(replies, err)(t) {
+			all = append(all, r.Place, r.Answers)
+		}
+		return all
+	}
+	newest := must(db.NewestReplies(t.Context(), c.Number, 2))(t)
+	same(t, "newest", []int64{newest[0].Place, newest[1].Place, int64(len(newest))}, []int64{7, 5, 2})
+	same(t, "from the first", numbers(db.RepliesFrom(t.Context(), c.Number, 0, 2)), []int64{5, 6, 6, 7})
+	same(t, "from the next", numbers(db.RepliesFrom(t.Context(), c.Number, 6, 2)), []int64{7, 0})
+	same(t, "by number", numbers(db.RepliesNumbered(t.Context(), c.Number, []int64{5, 9})), []int64{5, 6})
+	same(t, "by number, of another", numbers(db.RepliesNumbered(t.Context(), other.Number, []int64{5})), []int64(nil))
+	same(t, "of another", numbers(db.RepliesFrom(t.Context(), other.Number, 0, 2)), []int64(nil))
+}
+
 func TestEvents(t *testing.T) {
 	db, _ := empty(t)
 	want := participation.Event{At: noon, Type: participation.ReplyHidden, Channel: "c", Consultation: "c1", Subject: "s", Reason: "r"}
 	for range 3 {
-		update(t, db, func(tx participation.Tx) (err error) { want.Seq, err = tx.Record(want); return err })
+		update(t, db, func(tx participation.Tx) error { return tx.Record(&want) })
 	}
 	got := must(db.Events(t.Context(), 1, 5))(t)
 	same(t, "number of events", len(got), 2)

@@ -75,9 +75,10 @@ func TestDestroyBallots(t *testing.T) {
 	counted := map[int64]int64{}
 	for _, of := range []participation.Consultation{c, other} {
 		update(t, db, func(tx participation.Tx) error {
-			seq, err := tx.Record(participation.Event{At: noon, Type: participation.ConsultationCounted, Consultation: of.ID})
-			counted[of.Number] = seq
-			_, late := tx.Record(participation.Event{At: noon, Type: participation.ConsultationClosed, Consultation: of.ID})
+			event := participation.Event{At: noon, Type: participation.ConsultationCounted, Consultation: of.ID}
+			err := tx.Record(&event)
+			counted[of.Number] = event.Seq
+			late := tx.Record(&participation.Event{At: noon, Type: participation.ConsultationClosed, Consultation: of.ID})
 			return errors.Join(err, late, tx.SaveBallot(of.Number, pseudonym("v"), true, sealed(1)), tx.Await(of.Number, pseudonym("v"), sealed(2)),
 				tx.SaveResult(participation.Result{Consultation: of.ID, Version: 1, At: noon}),
 				tx.SaveResult(participation.Result{Consultation: of.ID, Version: 2, At: noon, Final: true}),

@@ -210,7 +210,7 @@ func TestDestroyKnowsAll(t *testing.T) {
 func fill(db *DB) error {
 	for {
 		if err := db.Update(context.Background(), func(tx participation.Tx) error {
-			_, err := tx.Record(participation.Event{Type: participation.ChannelEdited, Reason: strings.Repeat("x", 4000)})
+			err := tx.Record(&participation.Event{Type: participation.ChannelEdited, Reason: strings.Repeat("x", 4000)})
 			return err
 		}); err != nil {
 			return err
@@ -234,9 +234,9 @@ func TestFullDisk(t *testing.T) {
 	// it does afterwards reach the disk.
 	err = db.Update(t.Context(), func(tx participation.Tx) error {
 		for range 100 {
-			tx.Record(participation.Event{Type: participation.ChannelEdited, Reason: strings.Repeat("x", 4000)})
+			tx.Record(&participation.Event{Type: participation.ChannelEdited, Reason: strings.Repeat("x", 4000)})
 		}
-		tx.Record(participation.Event{Type: participation.ActorBlocked})
+		tx.Record(&participation.Event{Type: participation.ActorBlocked})
 		return nil
 	})
 	if !errors.Is(err, ErrUnavailable) {
@@ -246,7 +246,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := db.Update(t.Context(), func(tx participation.Tx) error {
-		_, err := tx.Record(participation.Event{Type: participation.ActorUnblocked})
+		err := tx.Record(&participation.Event{Type: participation.ActorUnblocked})
 		return err
 	}); err != nil {
 		t.Fatalf("after space was made: %v", err)

@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	replyColumns = `r.id, c.id, r.parent, r.author, r.author_name, r.author_handle, r.author_url, r.html, r.language,
+	replyColumns = `r.id, coalesce(r.place, 0), c.id, r.parent, r.author, r.author_name, r.author_handle, r.author_url, r.html, r.language,
 		r.url, r.visibility, r.standing, r.reason, r.hidden_at, r.published, r.updated, r.received, r.images`
-	replySource = ` FROM reply r JOIN consultation c ON c.number = r.consultation `
+	replyAnswers = `, coalesce((SELECT a.place FROM reply a WHERE a.id = r.parent), 0)`
+	replySource  = ` FROM reply r JOIN consultation c ON c.number = r.consultation `
 
 	postColumns = `p.id, coalesce(c.id, ''), p.channel, p.kind, p.in_reply_to, p.mention, p.mention_name, p.mention_handle,
 		p.mention_url, p.source, p.html, p.language, p.published`
@@ -20,6 +21,7 @@ const (
 type replyStatements struct {
 	get                                  statement
 	inConsultation, byAuthor, everywhere *sql.Stmt
+	from, numbered, newest               *sql.Stmt
 	ofActor, save, delete                *sql.Stmt
 	setGesture, unsetGesture, unsetAll   *sql.Stmt
 	gesturesOf, postsTo                  *sql.Stmt
@@ -38,11 +40,17 @@ func prepareReplies(p *preparer) replyStatements {
 		everywhere: p.read(`SELECT ` + replyColumns + ` FROM reply r INDEXED BY reply_received
 			JOIN consultation c ON c.number = r.consultation WHERE ?1 OR r.standing = 'shown'
 			ORDER BY r.received, r.id LIMIT ?2 OFFSET ?3`),
+		from: p.read(`SELECT ` + replyColumns + replyAnswers + replySource + `
+			WHERE r.consultation = ? AND r.place > ? ORDER BY r.place LIMIT ?`),
+		numbered: p.read(`SELECT ` + replyColumns + replyAnswers + replySource + `
+			WHERE r.consultation = ? AND r.place IN (SELECT value FROM json_each(?))`),
+		newest: p.read(`SELECT ` + replyColumns + replySource + `
+			WHERE r.consultation = ? AND r.standing = 'shown' AND r.place IS NOT NULL ORDER BY r.place DESC LIMIT ?`),
 		ofActor: p.write(`SELECT ` + replyColumns + replySource + `WHERE r.author = ? ORDER BY r.received, r.id`),
-		save: p.write(`INSERT INTO reply (id, consultation, parent, author, author_name, author_handle, author_url, html,
+		save: p.write(`INSERT INTO reply (id, place, consultation, parent, author, author_name, author_handle, author_url, html,
 			language, url, visibility, standing, reason, hidden_at, published, updated, received, images)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET consultation = excluded.consultation, parent = excluded.parent,
+			VALUES (?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET place = excluded.place, consultation = excluded.consultation, parent = excluded.parent,
 			author = excluded.author, author_name = excluded.author_name, author_handle = excluded.author_handle,
 			author_url = excluded.author_url, html = excluded.html, language = excluded.language, url = excluded.url,
 			visibility = excluded.visibility, standing = excluded.standing, reason = excluded.reason, hidden_at = excluded.hidden_at,
@@ -73,9 +81,14 @@ func prepareReplies(p *preparer) replyStatements {
 }
 
 func scanReply(row scanner) (r participation.Reply, err error) {
-	err = row(&r.ID, &r.Consultation, &r.Parent, &r.Author.ID, &r.Author.Name, &r.Author.Handle, &r.Author.URL,
+	err = row(&r.ID, &r.Place, &r.Consultation, &r.Parent, &r.Author.ID, &r.Author.Name, &r.Author.Handle, &r.Author.URL,
 		&r.HTML, &r.Language, &r.URL, &r.Visibility, &r.Standing, &r.Reason, when{&r.HiddenAt},
 		when{&r.Published}, when{&r.Updated}, when{&r.Received}, &r.Images)
+	return r, err
+}
+
+func scanNumberedReply(row scanner) (r participation.NumberedReply, err error) {
+	r.Reply, err = scanReply(func(dest ...any) error { return row(append(dest, &r.Answers)...) })
 	return r, err
 }
 
@@ -95,6 +108,25 @@ func (d *DB) Replies(ctx context.Context, f participation.ReplyFilter) ([]partic
 		return list(ctx, s.inConsultation, scanReply, f.Consultation, f.All, limit(f.Limit), f.Offset)
 	}
 	return list(ctx, s.everywhere, scanReply, f.All, limit(f.Limit), f.Offset)
+}
+
+// RepliesFrom implements participation.Reader.
+func (d *DB) RepliesFrom(ctx context.Context, consultation, after int64, n int) ([]participation.NumberedReply, error) {
+	return list(ctx, d.replies.from, scanNumberedReply, consultation, after, limit(n))
+}
+
+// RepliesNumbered implements participation.Reader.
+func (d *DB) RepliesNumbered(ctx context.Context, consultation int64, numbers []int64) ([]participation.NumberedReply, error) {
+	wanted, err := text(numbers)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, d.replies.numbered, scanNumberedReply, consultation, wanted)
+}
+
+// NewestReplies implements participation.Reader.
+func (d *DB) NewestReplies(ctx context.Context, consultation int64, n int) ([]participation.Reply, error) {
+	return list(ctx, d.replies.newest, scanReply, consultation, limit(n))
 }
 
 // Reply implements participation.Reader.
@@ -139,7 +171,7 @@ func (t *tx) SaveReply(r participation.Reply) error {
 	if err != nil {
 		return named(err, "save reply", r.ID)
 	}
-	row, err := column[int64](t.query(t.db.replies.save, r.ID, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
+	row, err := column[int64](t.query(t.db.replies.save, r.ID, r.Place, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
 		r.Author.URL, r.HTML, r.Language, r.URL, r.Visibility, r.Standing, r.Reason, ms(r.HiddenAt),
 		ms(r.Published), ms(r.Updated), ms(r.Received), r.Images))
 	if err == nil {

@@ -28,11 +28,11 @@ func expirings() map[string]expiring {
 		"hidden-replies": {table: "reply", key: "number", when: "hidden_at", where: `standing = 'hidden' AND hidden_at < ?1 AND author <> ''`},
 		"reports": {table: "report", key: "id", when: "resolved_at", where: `resolved_at BETWEEN 1 AND ?1 - 1 AND server <> ''`,
 			do: `UPDATE report SET id = 'erased:' || lower(hex(randomblob(16))), server = '', text = '', objects = '[]', resolution = ''`},
-		// What has not been published yet is not touched. The public reason stays of
-		// what is told in public.
+		// What has not been published yet is not touched; what is told in public has a
+		// number for its subject, which says nothing.
 		"moderation-log": {table: "event", key: "seq", when: "at", where: `at < ?1 AND subject <> '' AND seq <= (SELECT seq FROM cursor)
-			AND type IN ('reply-hidden', 'reply-shown', 'blocked', 'unblocked', 'report-received', 'report-resolved')`,
-			do: `UPDATE event SET subject = '', reason = iif(type IN ('reply-hidden', 'reply-shown'), reason, '')`},
+			AND type IN ('blocked', 'unblocked', 'report-received', 'report-resolved')`,
+			do: `UPDATE event SET subject = '', reason = ''`},
 		"tombstones": {table: "tombstone", key: "key", when: "at", where: `at < ?1`},
 		"helped":     {table: "helped", key: "key", when: "at", where: `at < ?1`},
 		"waiting":    {table: "waiting", key: "id", when: "received_at", where: `received_at < ?1 AND ` + over},

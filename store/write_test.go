@@ -65,8 +65,7 @@ func TestOneBallotPerVoter(t *testing.T) {
 
 func record(subject string) func(participation.Tx) error {
 	return func(tx participation.Tx) error {
-		_, err := tx.Record(participation.Event{Type: participation.ActorBlocked, Subject: subject})
-		return err
+		return tx.Record(&participation.Event{Type: participation.ActorBlocked, Subject: subject})
 	}
 }
 

@@ -17,8 +17,9 @@ func TestLoadIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"about", "ballots", "channel", "consultation", "data", "dataset", "error", "figures", "list", "logs",
-		"my-data", "my-data-done", "my-data-link", "no-export", "post", "receipt", "receipt-none", "search", "soon", "tag"}
+	want := []string{"about", "api", "ballots", "channel", "consultation", "data", "dataset", "error", "figures", "list",
+		"logs", "my-data", "my-data-done", "my-data-link", "no-export", "post", "receipt", "receipt-none", "search", "soon",
+		"tag"}
 	got := s.pageNames()
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
@@ -68,7 +69,7 @@ func TestNoTextIsUnused(t *testing.T) {
 	}
 	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.",
 		"hidden.", "error.", "feed.", "direct.", "data-file.", "integrity.", "catalogue.", "cite.", "export-file.", "no-export.",
-		"picture."}
+		"picture.", "calendar."}
 	var all strings.Builder
 	entries, err := os.ReadDir("templates")
 	if err != nil {

@@ -227,6 +227,7 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		page("search-none", "/search?q=eens+plein", 200, "Niets gevonden", "Nothing found"),
 		page("search-found", "/search?q=helemaal", 200, "7 keer gevonden", "Found 7 times"),
 		page("search-wordless", "/search?q=!", 200, "Wij zagen geen woord", "We saw no word"),
+		page("api", "/api", 200, "Feeds en agenda", "Feeds and calendars"),
 		page("my-data", "/my-data/"+n.Service.DataToken("https://social.example/users/ana"), 200, "Lelijke woorden", "Have it all erased"),
 		page("my-data-of-a-voter", "/my-data/"+n.Service.DataToken("https://social.example/users/voter1"), 200, "na de sluiting te zien", "Markthal"),
 		page("my-data-link", "/my-data/nergens", 404, "Deze link werkt niet", "This link does not work"),

@@ -145,7 +145,7 @@ func TestSeal(t *testing.T) {
 	}
 	differences(participation.AtClose)
 	told := differences(participation.Live)
-	for _, outlet := range []string{"/consultations/:slug as text/html", "/consultations/:slug/result.json as */*", "/o/:id as application/activity+json", "consultation show vraag --json"} {
+	for _, outlet := range []string{"/consultations/:slug as text/html", "/consultations/:slug/result.json as */*", "/api/v1/consultations/:slug/result as */*", "/o/:id as application/activity+json", "consultation show vraag --json"} {
 		if !slices.Contains(told, outlet) {
 			t.Errorf("%s shows counts while voting, and the walk does not see it", outlet)
 		}

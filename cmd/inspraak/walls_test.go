@@ -34,7 +34,9 @@ func rooms() map[string][]string {
 		"activitypub":                           {"participation", "activitypub/as2", "activitypub/signature"},
 		"store":                                 {"participation", "participation/ballotlog", "activitypub", "activitypub/signature"},
 		"web":                                   {},
-		"handlers":                              {"participation", "participation/catalogue", "tally", "activitypub", "web"},
+		"handlers":                              {"participation", "participation/catalogue", "tally", "activitypub", "web", "handlers/feed", "handlers/api"},
+		"handlers/feed":                         {"participation", "activitypub", "web"},
+		"handlers/api":                          {"participation", "activitypub"},
 		"simulation":                            {},
 		"verify":                                {},
 		"mutants":                               {},
@@ -53,8 +55,10 @@ func libraries() map[string][]string {
 		"github.com/dunglas/httpsfv":         {"activitypub/signature"},
 		"code.dny.dev/ssrf":                  {"activitypub"},
 		"golang.org/x/net/publicsuffix":      {"activitypub"},
-		"github.com/labstack":                {"handlers"},
-		"github.com/gorilla/feeds":           {"handlers"},
+		"github.com/labstack":                {"handlers", "handlers/api"},
+		"github.com/gorilla/feeds":           {"handlers/feed"},
+		"github.com/arran4/golang-ical":      {"handlers/feed"},
+		"github.com/getkin/kin-openapi":      {},
 		"html/template":                      {"web"},
 		"github.com/nicksnyder/go-i18n":      {"web"},
 		"database/sql":                       {"store"},
@@ -79,7 +83,7 @@ func libraries() map[string][]string {
 // testLibraries says what tests of a room may import beyond that: they read what
 // others read with it.
 func testLibraries() map[string][]string {
-	return map[string][]string{"golang.org/x/mod": {"handlers"}}
+	return map[string][]string{"golang.org/x/mod": {"handlers"}, "github.com/getkin/kin-openapi": {"handlers"}, "github.com/arran4/golang-ical": {"handlers"}}
 }
 
 // walledNames says which rooms may use a name of the standard library, in code that

@@ -82,6 +82,9 @@ type file struct {
 	write func(Input, io.Writer) error
 }
 
+// License is the address of the licence of every dataset: CC0 1.0.
+const License = "https://creativecommons.org/publicdomain/zero/1.0/"
+
 //go:embed LICENSE.txt
 var license string
 

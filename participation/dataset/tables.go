@@ -182,7 +182,7 @@ func describe(in Input, t table) any {
 		URL:     t.File,
 		Title:   tagged(t.Title),
 		Creator: in.Municipality,
-		License: map[string]string{"@id": Licence},
+		License: map[string]string{"@id": License},
 		Issued:  map[string]string{"@value": in.Closed.UTC().Format(time.RFC3339), "@type": "xsd:dateTime"},
 		PartOf: map[string]any{
 			"@id":      in.Page,

@@ -45,6 +45,7 @@ CREATE TABLE consultation (
 ) STRICT;
 
 CREATE INDEX consultation_channel ON consultation (channel);
+CREATE INDEX consultation_opens ON consultation (opens_at, number);
 
 -- One row per voter and consultation: the primary key is the rule "one person,
 -- one ballot". Rows lie in the order of pseudonyms, which tells nothing.
@@ -139,8 +140,9 @@ CREATE TABLE refused (
 
 -- Citizens' public messages.
 CREATE TABLE reply (
-    number        INTEGER PRIMARY KEY,                -- in order of receipt
+    number        INTEGER PRIMARY KEY AUTOINCREMENT,  -- in order of arrival, never used again
     id            TEXT NOT NULL UNIQUE CHECK (id <> ''), -- address of the remote object
+    place         INTEGER,                            -- of the event that added it
     consultation  INTEGER NOT NULL REFERENCES consultation (number),
     parent        TEXT NOT NULL,                      -- address of what it answers
     author        TEXT NOT NULL,                      -- canonical actor id
@@ -161,6 +163,7 @@ CREATE TABLE reply (
 ) STRICT;
 
 CREATE INDEX reply_consultation ON reply (consultation, received, id);
+CREATE UNIQUE INDEX reply_place ON reply (consultation, place) WHERE place IS NOT NULL;
 CREATE INDEX reply_author ON reply (author, received, id);
 CREATE INDEX reply_received ON reply (received, id);
 CREATE INDEX reply_hidden ON reply (hidden_at) WHERE standing = 'hidden';
@@ -266,6 +269,7 @@ CREATE INDEX tombstone_at ON tombstone (at);
 -- What happened, in order of commit. It outlives what it names.
 CREATE TABLE event (
     seq          INTEGER PRIMARY KEY AUTOINCREMENT,
+    place        INTEGER UNIQUE,  -- among those of a public type; NULL: it is not public
     at           INTEGER NOT NULL,
     type         TEXT NOT NULL CHECK (type <> ''),
     channel      TEXT NOT NULL,
@@ -275,6 +279,8 @@ CREATE TABLE event (
 ) STRICT;
 
 CREATE INDEX event_named ON event (at) WHERE subject <> '';
+CREATE INDEX event_revision ON event (consultation, at)
+    WHERE type IN ('consultation-scheduled', 'consultation-extended', 'consultation-closed', 'consultation-withdrawn');
 
 -- The node's last sign of life, and the name by which the database knows itself.
 CREATE TABLE beat (

@@ -1,14 +1,18 @@
-package handlers
+package api
 
 import (
-	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"inspraak/participation"
 )
+
+type incidentJSON struct {
+	Kind  participation.IncidentKind `json:"kind"`
+	Began time.Time                  `json:"began"`
+	Ended time.Time                  `json:"ended"`
+}
 
 // resultJSON is a snapshot for programs. Votes are absent while they are
 // hidden; then hidden says why.
@@ -53,45 +57,34 @@ type optionJSON struct {
 	Votes *int   `json:"votes,omitempty"`
 }
 
-// moment is a time in UTC, nil for none.
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
+func (a *API) result(c echo.Context) error {
+	if err := read(c).done(); err != nil {
+		return err
 	}
-	t = t.UTC()
-	return &t
+	return a.Result(c)
 }
 
-// result serves the newest snapshot, the same that page and feed show.
-func (h *handler) result(c echo.Context) error {
-	shared(c)
+// Result serves the newest snapshot, the same that page and feed show. It looks at
+// no parameters, for its address is older than their rules.
+func (a *API) Result(c echo.Context) error {
+	con, err := a.public(c)
+	if err != nil {
+		return err
+	}
 	ctx := c.Request().Context()
-	con, err := h.visible(ctx, c.Param("slug"))
-	if err != nil {
+	r, err := a.Service.Result(ctx, con.ID)
+	if err != nil && !notFound(err) { // it never opened
 		return err
 	}
-	if con.Phase == participation.Withdrawn {
-		return echo.NewHTTPError(http.StatusGone, "this consultation was withdrawn")
-	}
-	r, err := h.snapshot(ctx, con)
+	incidents, err := a.Service.Incidents(ctx, con.Number)
 	if err != nil {
 		return err
-	}
-	c.Response().Header().Set("Cache-Control", "no-cache")
-	incidents, err := h.Service.Incidents(ctx, con.Number)
-	if err != nil {
-		return err
-	}
-	doubt := h.doubt(con)
-	if h.unchanged(c, fmt.Sprintf("%d-%s-%s-%d-%s-%d-%d", r.Version, con.Language, con.Phase, len(incidents), doubt,
-		con.AnnouncedAt.UnixMilli(), con.DestroyedAt.UnixMilli())) {
-		return c.NoContent(http.StatusNotModified)
 	}
 	j := resultJSON{
-		ID: h.URLs.Object(con.ID), Page: h.URLs.Page(con.Slug), Title: con.Title, Language: con.Language,
+		ID: a.URLs.Object(con.ID), Page: a.URLs.Page(con.Slug), Title: con.Title, Language: con.Language,
 		Kind: con.Kind, Phase: con.Phase, OpensAt: con.OpensAt.UTC(), ClosesAt: con.ClosesAt.UTC(),
 		RuleVersion: con.Terms.RuleVersion, BatchSize: con.Terms.BatchSize, Version: r.Version, Final: r.Final,
-		Turnout: r.Turnout, Replies: r.Replies, Likes: r.Likes, Boosts: r.Boosts, NotCounted: r.Refused, Classes: r.Classes, Doubt: doubt,
+		Turnout: r.Turnout, Replies: r.Replies, Likes: r.Likes, Boosts: r.Boosts, NotCounted: r.Refused, Classes: r.Classes, Doubt: a.Doubt(con),
 	}
 	if !con.ExtendedUntil.IsZero() {
 		j.AcceptsUntil = moment(con.Deadline())
@@ -112,5 +105,5 @@ func (h *handler) result(c echo.Context) error {
 		}
 		j.Options = append(j.Options, o)
 	}
-	return c.JSON(http.StatusOK, j)
+	return a.answer(c, j, "")
 }
