@@ -33,9 +33,12 @@ type Config struct {
 	Name      string            // of the municipality, as in the head of each page
 	About     map[string]string // who runs this, safe HTML by language; optional
 	OtherWays map[string]string // how to take part without an account, safe HTML by language; optional
+	Privacy   map[string]string // what else is done with data, safe HTML by language; optional
 	Contact   string            // e-mail address, web address or plain words; optional
 	DataWords map[string]string // what to send in a direct message to see one's own data, by language; optional
 	CodeWords map[string]string // what to send there for one's code, by language
+
+	Accessibility Accessibility // optional
 
 	// TrustedProxies may name the visitor's address in X-Forwarded-For. From
 	// anybody else that header is ignored.

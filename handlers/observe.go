@@ -40,7 +40,9 @@ func routeClass(c echo.Context) string {
 			return ClassDocument
 		}
 		return ClassPage
-	case path == "/", path == "/about", path == "/logs", path == "/tags/:tag", path == "/my-data/:token":
+	case path == "/", path == "/about", path == "/logs", path == "/tags/:tag", path == "/my-data/:token",
+		path == "/how-it-works", path == "/privacy", path == "/accessibility", path == "/toegankelijkheid", path == "/moderation",
+		strings.HasPrefix(path, "/archive"):
 		return ClassPage
 	}
 	return ClassNone

@@ -29,7 +29,7 @@ import (
 // the doors to the fediverse are a stand-in, which records what reaches it.
 type site struct {
 	http.Handler
-	t       *testing.T
+	t       testing.TB
 	service *participation.Service
 	db      *store.DB
 	keys    *store.Keys
@@ -130,7 +130,7 @@ func (d *doors) NodeInfo(_ context.Context, version string) ([]byte, error) {
 	return []byte(`{"version":"` + version + `"}`), nil
 }
 
-func newSite(t *testing.T, change ...func(*handlers.Config)) *site {
+func newSite(t testing.TB, change ...func(*handlers.Config)) *site {
 	t.Helper()
 	dir, log := t.TempDir(), slog.New(slog.NewTextHandler(io.Discard, nil))
 	db, err := store.Open(t.Context(), filepath.Join(dir, "inspraak.db"), log)

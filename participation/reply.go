@@ -23,8 +23,10 @@ const (
 // Reply is a citizen's public message in a consultation's thread. Its words
 // belong to its author, who may edit or delete it at any time.
 type Reply struct {
+	Number       int64  // small and internal: the store's own key, in order of arrival
 	ID           string // address of the remote object
 	Consultation string // ID of the consultation
+	Thread       int64  // Number of the reply with which its conversation began, whether that is still here or not
 	Parent       string // address of what it answers
 	Author       Author
 	HTML         string // made safe

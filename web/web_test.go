@@ -17,8 +17,8 @@ func TestLoadIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"about", "ballots", "channel", "consultation", "dataset", "error", "figures", "list", "logs", "my-data", "my-data-done", "my-data-link",
-		"post", "receipt", "receipt-none", "soon", "tag"}
+	want := []string{"about", "accessibility", "archive", "ballots", "channel", "consultation", "conversation", "dataset", "error", "figures", "how-it-works",
+		"list", "logs", "moderation", "my-data", "my-data-done", "my-data-link", "post", "privacy", "receipt", "receipt-none", "replies", "result", "soon", "tag"}
 	got := s.pageNames()
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
@@ -36,7 +36,7 @@ func TestMissingTextsAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	nl := s.texts["nl"]
-	for key, page := range map[string]string{"take.once": "take", "replies.hidden-count": "replies"} {
+	for key, page := range map[string]string{"take.once": "take", "replies.whole": "whole"} {
 		tree := s.pages["nl"].Lookup(page).Tree.Root
 		if problems := checkKeys(nl, page, tree); len(problems) != 0 {
 			t.Fatal(problems)
@@ -66,7 +66,7 @@ func TestNoTextIsUnused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.", "hidden.", "error.", "feed.", "direct.", "data-file.", "integrity."}
+	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.", "hidden.", "error.", "feed.", "direct.", "data-file.", "integrity.", "timeline.step.", "accessibility.is.", "replies.by.", "result.in-short", "replies.in-short"}
 	var all strings.Builder
 	entries, err := os.ReadDir("templates")
 	if err != nil {

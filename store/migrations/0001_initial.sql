@@ -139,8 +139,10 @@ CREATE TABLE refused (
 
 -- Citizens' public messages.
 CREATE TABLE reply (
-    id            TEXT PRIMARY KEY CHECK (id <> ''),  -- address of the remote object
+    number        INTEGER PRIMARY KEY AUTOINCREMENT,  -- in order of arrival, never used again
+    id            TEXT NOT NULL UNIQUE CHECK (id <> ''),  -- address of the remote object
     consultation  INTEGER NOT NULL REFERENCES consultation (number),
+    thread        INTEGER NOT NULL,                   -- number of the reply with which its conversation began
     parent        TEXT NOT NULL,                      -- address of what it answers
     author        TEXT NOT NULL,                      -- canonical actor id
     author_name   TEXT NOT NULL,
@@ -161,6 +163,8 @@ CREATE TABLE reply (
 CREATE INDEX reply_consultation ON reply (consultation, received, id);
 CREATE INDEX reply_author ON reply (author, received, id);
 CREATE INDEX reply_received ON reply (received, id);
+CREATE INDEX reply_thread ON reply (consultation, thread);  -- and so by number
+CREATE INDEX reply_hidden ON reply (consultation, reason) WHERE standing = 'hidden';
 
 -- Likes and boosts, each once per actor.
 CREATE TABLE gesture (
@@ -210,8 +214,10 @@ CREATE TABLE post (
 ) STRICT;
 
 CREATE INDEX post_consultation ON post (consultation, published, id);
+CREATE INDEX post_kind ON post (consultation, kind, published, id);
 CREATE INDEX post_channel ON post (channel);
 CREATE INDEX post_mention ON post (mention) WHERE mention <> '';
+CREATE INDEX post_answer ON post (in_reply_to) WHERE kind = 'answer';
 
 -- Complaints of other servers' moderators.
 CREATE TABLE report (
@@ -251,6 +257,9 @@ CREATE TABLE event (
     subject      TEXT NOT NULL,
     reason       TEXT NOT NULL
 ) STRICT;
+
+CREATE INDEX event_moderation ON event (type, at, reason)
+    WHERE type IN ('reply-hidden', 'reply-shown', 'report-received', 'report-resolved');
 
 -- The node's last sign of life, and the name by which the database knows itself.
 CREATE TABLE beat (
