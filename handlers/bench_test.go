@@ -1,10 +1,16 @@
 package handlers_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"inspraak/participation"
 )
@@ -53,20 +59,49 @@ func (s *site) crowd(c participation.Consultation, n int) {
 	}
 }
 
-// BenchmarkConversation is the page of a consultation with 10,000 replies.
-func BenchmarkConversation(b *testing.B) {
+// BenchmarkReplies is what pages of a consultation with 10,000 replies cost; the
+// bytes are those of one, compressed.
+func BenchmarkReplies(b *testing.B) {
 	s := newSite(b)
 	c := s.publish("speeltuin")
 	s.crowd(c, 10_000)
-	for _, path := range []string{"", "/replies", "/replies?page=60", "/replies?order=oldest&page=119", "/replies?order=random&seed=7", "/replies?order=random&seed=7&page=60", "/replies/5000"} {
-		b.Run(path, func(b *testing.B) {
-			size := 0
+	for _, page := range []struct{ name, path string }{
+		{"question", ""}, {"newest", "/replies"}, {"newest-60", "/replies?page=60"}, {"oldest-last", "/replies?order=oldest&page=999"},
+		{"random", "/replies?order=random&seed=7"}, {"random-60", "/replies?order=random&seed=7&page=60"}, {"conversation", "/replies/1"},
+	} {
+		b.Run(page.name, func(b *testing.B) {
+			var w *httptest.ResponseRecorder
+			before := spent()
 			for range b.N {
-				w := httptest.NewRecorder()
-				s.ServeHTTP(w, httptest.NewRequest("GET", "/consultations/speeltuin"+path, nil))
-				size = w.Body.Len()
+				w = httptest.NewRecorder()
+				s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/consultations/speeltuin"+page.path, nil))
 			}
-			b.ReportMetric(float64(size), "bytes")
+			b.StopTimer()
+			b.ReportMetric(float64(spent()-before)/float64(b.N)/1e6, "cpu-ms/op")
+			if w.Code != http.StatusOK {
+				b.Fatal(w.Code)
+			}
+			b.ReportMetric(float64(compressed(w.Body.Bytes())), "gzipped-bytes")
 		})
 	}
+}
+
+// compressed is how many bytes are left of a page when it is sent.
+func compressed(page []byte) int {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write(page)
+	if err = errors.Join(err, z.Close()); err != nil {
+		panic(err)
+	}
+	return b.Len()
+}
+
+// spent is the processor time of this process.
+func spent() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

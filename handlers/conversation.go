@@ -73,38 +73,37 @@ func (h *handler) replies(c echo.Context) error {
 	if about.Withdrawn {
 		return h.withdrawn(c, about, con)
 	}
-	f := participation.ConversationFilter{Number: con.Number, Order: participation.Newest, Limit: threadsPage, Most: threadMost}
-	query := ""
-	switch order := participation.Order(c.QueryParam("order")); order {
+	order, seed, query := participation.Order(c.QueryParam("order")), uint64(0), ""
+	switch order {
 	case participation.Oldest:
-		f.Order, query = order, "order=oldest&"
+		query = "order=oldest&"
 	case participation.Random:
-		seed, err := strconv.ParseUint(c.QueryParam("seed"), 10, 32)
-		if err != nil {
+		if seed, err = strconv.ParseUint(c.QueryParam("seed"), 10, 32); err != nil {
 			c.Response().Header().Set("Cache-Control", noStore)
 			return c.Redirect(http.StatusFound, about.Page.To(fmt.Sprintf("%s/replies?order=random&seed=%d", about.base, rand.Uint32())))
 		}
-		f.Order, f.Seed, query = order, uint32(seed), fmt.Sprintf("order=random&seed=%d&", seed)
+		query = fmt.Sprintf("order=random&seed=%d&", seed)
+	default:
+		order = participation.Newest
 	}
 	v := repliesView{head: about, Replies: r.Replies}
 	v.Page.Description = h.Site.Text(v.Page.Lang, "replies.in-short", "Title", con.Title)
-	v.Page.Hidden = f.Order != participation.Newest // the same in another order is no other page to a search engine
-	for _, order := range []participation.Order{participation.Newest, participation.Oldest, participation.Random} {
-		path := about.base + "/replies?order=" + string(order)
-		if order == participation.Newest {
+	v.Page.Hidden = order != participation.Newest // the same in another order is no other page to a search engine
+	for _, o := range []participation.Order{participation.Newest, participation.Oldest, participation.Random} {
+		path := about.base + "/replies?order=" + string(o)
+		if o == participation.Newest {
 			path = about.base + "/replies"
 		}
-		v.Order = append(v.Order, orderLink{string(order), v.Page.To(path), order == f.Order})
+		v.Order = append(v.Order, orderLink{string(o), v.Page.To(path), o == order})
 	}
-	total, err := h.Service.CountConversations(ctx, con.Number)
+	last, err := h.Service.LastConversation(ctx, con.Number)
 	if err != nil {
 		return err
 	}
-	v.pager = pages(c.QueryParam("page"), (total+threadsPage-1)/threadsPage, func(n int) string {
+	v.pager = pages(c.QueryParam("page"), (int(last)+threadsPage-1)/threadsPage, func(n int) string {
 		return v.Page.To(about.base + "/replies?" + query + "page=" + strconv.Itoa(n))
 	})
-	f.Offset = (v.Number - 1) * threadsPage
-	found, err := h.Service.Conversations(ctx, f)
+	found, err := h.Service.Conversations(ctx, con.Number, order.Page(last, uint32(seed), threadsPage, (v.Number-1)*threadsPage), threadMost)
 	if err != nil {
 		return err
 	}

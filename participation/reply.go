@@ -26,7 +26,7 @@ type Reply struct {
 	Number       int64  // small and internal: the store's own key, in order of arrival
 	ID           string // address of the remote object
 	Consultation string // ID of the consultation
-	Thread       int64  // Number of the reply with which its conversation began, whether that is still here or not
+	Thread       int64  // number of its conversation, from 1 on in each consultation; SaveReply begins one for 0
 	Parent       string // address of what it answers
 	Author       Author
 	HTML         string // made safe

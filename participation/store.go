@@ -38,10 +38,11 @@ type Reader interface {
 	Result(ctx context.Context, consultation string) (Result, error) // newest snapshot
 	Replies(ctx context.Context, f ReplyFilter) ([]Reply, error)
 	Reply(ctx context.Context, id string) (Reply, error)
-	// Conversations lists those of a consultation that a page shows, hidden
-	// replies included, and CountConversations how many there are.
-	Conversations(ctx context.Context, f ConversationFilter) ([]Conversation, error)
-	CountConversations(ctx context.Context, number int64) (int, error)
+	// LastConversation is the number of the one that began last, 0 if there is none.
+	LastConversation(ctx context.Context, number int64) (int64, error)
+	// Conversations reads those that are still here of a consultation, hidden
+	// replies included: up to most replies of each, in the order asked for.
+	Conversations(ctx context.Context, number int64, conversations []int64, most int) ([]Conversation, error)
 	// Conversation is that in which a reply stands, by their numbers: up to limit
 	// of its replies from offset on, or, with a negative offset, from the last
 	// multiple of limit at which the reply is among them. ErrNotFound if the

@@ -207,7 +207,7 @@ func TestRepliesAndGestures(t *testing.T) {
 		return errors.Join(tx.SaveReply(d), tx.SaveReply(b), tx.SaveReply(reply("a", "c1", "eve", 0)), tx.SaveReply(a))
 	})
 	d.Number, b.Number, a.Number = 1, 2, 3 // in the order of arrival, each a conversation of its own
-	d.Thread, b.Thread, a.Thread = 1, 2, 3
+	d.Thread, b.Thread, a.Thread = 1, 1, 2
 	for _, test := range []struct {
 		filter participation.ReplyFilter
 		want   []participation.Reply

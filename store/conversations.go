@@ -4,33 +4,21 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math/rand/v2"
 
 	"inspraak/participation"
 )
 
 type conversationStatements struct {
-	newest, oldest, random, count *sql.Stmt
-	beginnings                    *sql.Stmt
-	of, replies                   *sql.Stmt
-	hidden, answers, moderation   *sql.Stmt
+	last, totals, beginnings    *sql.Stmt
+	of, replies                 *sql.Stmt
+	hidden, answers, moderation *sql.Stmt
 }
 
-// shuffle is the prime by which conversations are put in a random order: by the
-// value of a random polynomial of the third degree at their number, modulo shuffle
-// (Carter and Wegman, 1981). A straight line would let the first and the last
-// number win more often. The products keep within 63 bits.
-const shuffle = 1<<31 - 1
-
 func prepareConversations(p *preparer) conversationStatements {
-	const each = `SELECT thread, count(*) FROM reply INDEXED BY reply_thread WHERE consultation = ? GROUP BY thread `
 	return conversationStatements{
-		newest: p.read(each + `ORDER BY thread DESC LIMIT ? OFFSET ?`),
-		oldest: p.read(each + `ORDER BY thread LIMIT ? OFFSET ?`),
-		random: p.read(each + `ORDER BY
-			(((thread * ? + ?) % 2147483647 * thread + ?) % 2147483647 * thread + ?) % 2147483647, thread LIMIT ? OFFSET ?`),
-		count: p.read(`SELECT count(DISTINCT thread) FROM reply INDEXED BY reply_thread WHERE consultation = ?`),
-
+		last: p.read(`SELECT coalesce(max(thread), 0) FROM reply WHERE consultation = ?`),
+		totals: p.read(`SELECT t.value, (SELECT count(*) FROM reply WHERE consultation = ?1 AND thread = t.value) AS n
+			FROM json_each(?2) t WHERE n > 0 ORDER BY t.key`),
 		beginnings: p.read(`SELECT ` + replyColumns + ` FROM json_each(?2) t CROSS JOIN reply r ON r.number IN
 				(SELECT number FROM reply WHERE consultation = ?1 AND thread = t.value ORDER BY number LIMIT ?3)
 			JOIN consultation c ON c.number = r.consultation ORDER BY r.number`),
@@ -50,43 +38,33 @@ func prepareConversations(p *preparer) conversationStatements {
 	}
 }
 
+// LastConversation implements participation.Reader.
+func (d *DB) LastConversation(ctx context.Context, number int64) (int64, error) {
+	return column[int64](one(ctx, d.conversations.last, number))
+}
+
 // Conversations implements participation.Reader.
-func (d *DB) Conversations(ctx context.Context, f participation.ConversationFilter) ([]participation.Conversation, error) {
-	s, args := d.conversations.oldest, []any{f.Number, limit(f.Limit), f.Offset}
-	switch f.Order {
-	case participation.Newest:
-		s = d.conversations.newest
-	case participation.Random:
-		draw := rand.New(rand.NewPCG(uint64(f.Seed), 0))
-		s, args = d.conversations.random, []any{f.Number, draw.Int64N(shuffle), draw.Int64N(shuffle), draw.Int64N(shuffle), draw.Int64N(shuffle), limit(f.Limit), f.Offset}
+func (d *DB) Conversations(ctx context.Context, number int64, conversations []int64, most int) ([]participation.Conversation, error) {
+	asked, err := text(conversations)
+	if err != nil || len(conversations) == 0 {
+		return nil, err
 	}
-	found, err := list(ctx, s, func(row scanner) (c participation.Conversation, err error) {
+	place := make(map[int64]int, len(conversations))
+	found, err := list(ctx, d.conversations.totals, func(row scanner) (c participation.Conversation, err error) {
 		err = row(&c.Number, &c.Total)
+		place[c.Number] = len(place)
 		return c, err
-	}, args...)
+	}, number, asked)
 	if err != nil {
 		return nil, fmt.Errorf("conversations: %w", err)
 	}
-	place := make(map[int64]int, len(found))
-	numbers := make([]int64, len(found))
-	for i, c := range found {
-		place[c.Number], numbers[i] = i, c.Number
-	}
-	asked, err := text(numbers)
-	if err != nil {
-		return nil, err
-	}
-	replies, err := list(ctx, d.conversations.beginnings, scanReply, f.Number, asked, limit(f.Most))
+	replies, err := list(ctx, d.conversations.beginnings, scanReply, number, asked, limit(most))
 	for _, r := range replies {
-		c := &found[place[r.Thread]]
-		c.Replies = append(c.Replies, r)
+		if i, ok := place[r.Thread]; ok { // else it came since
+			found[i].Replies = append(found[i].Replies, r)
+		}
 	}
 	return found, err
-}
-
-// CountConversations implements participation.Reader.
-func (d *DB) CountConversations(ctx context.Context, number int64) (int, error) {
-	return column[int](one(ctx, d.conversations.count, number))
 }
 
 // Conversation implements participation.Reader.

@@ -3,7 +3,6 @@ package store_test
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -38,10 +37,9 @@ func TestConversations(t *testing.T) {
 		talk(t, tx, "c1", -1, -1, 0, 2, -1, 3) // numbers 2 to 7; conversations of 4, 1 and 1
 		return nil
 	})
-	page := func(f participation.ConversationFilter) (got [][]int64) {
+	read := func(conversations ...int64) (got [][]int64) {
 		t.Helper()
-		f.Number = c.Number
-		for _, conversation := range must(db.Conversations(t.Context(), f))(t) {
+		for _, conversation := range must(db.Conversations(t.Context(), c.Number, conversations, 2))(t) {
 			line := []int64{conversation.Number, int64(conversation.Total)}
 			for _, r := range conversation.Replies {
 				line = append(line, r.Number)
@@ -50,17 +48,19 @@ func TestConversations(t *testing.T) {
 		}
 		return got
 	}
-	first, second, third := []int64{2, 4, 2, 4}, []int64{3, 1, 3}, []int64{6, 1, 6}
-	same(t, "oldest", page(participation.ConversationFilter{Order: participation.Oldest, Most: 2}), [][]int64{first, second, third})
-	same(t, "newest", page(participation.ConversationFilter{Order: participation.Newest, Most: 2}), [][]int64{third, second, first})
-	same(t, "second page", page(participation.ConversationFilter{Order: participation.Newest, Most: 2, Limit: 1, Offset: 1}), [][]int64{second})
-	same(t, "past the end", page(participation.ConversationFilter{Order: participation.Newest, Limit: 1, Offset: 3}), [][]int64(nil))
-	if n := must(db.CountConversations(t.Context(), c.Number))(t); n != 3 {
-		t.Errorf("%d conversations, want 3", n)
+	first, second, third := []int64{1, 4, 2, 4}, []int64{2, 1, 3}, []int64{3, 1, 6}
+	same(t, "all", read(3, 1, 2), [][]int64{third, first, second})
+	same(t, "some that are none", read(4, 2, 0), [][]int64{second})
+	same(t, "none", read(), [][]int64(nil))
+	if n := must(db.LastConversation(t.Context(), c.Number))(t); n != 3 {
+		t.Errorf("the last conversation is %d, want 3", n)
+	}
+	if n := must(db.LastConversation(t.Context(), 99))(t); n != 0 {
+		t.Errorf("the last conversation of none is %d", n)
 	}
 
 	conversation, from, err := db.Conversation(t.Context(), c.Number, 7, 3, -1)
-	if err != nil || from != 3 || conversation.Number != 2 || conversation.Total != 4 || len(conversation.Replies) != 1 || conversation.Replies[0].Number != 7 {
+	if err != nil || from != 3 || conversation.Number != 1 || conversation.Total != 4 || len(conversation.Replies) != 1 || conversation.Replies[0].Number != 7 {
 		t.Errorf("the page with the last reply: %d, %+v, %v", from, conversation, err)
 	}
 	for _, c := range []struct{ consultation, reply int64 }{{c.Number, 99}, {c.Number, 1}, {other.Number, 2}} {
@@ -71,43 +71,7 @@ func TestConversations(t *testing.T) {
 
 	// What began a conversation may go; the rest stays together.
 	update(t, db, func(tx participation.Tx) error { return tx.DeleteReply("https://r.example/c1/0") })
-	same(t, "without its first", page(participation.ConversationFilter{Order: participation.Oldest, Most: 2})[0], []int64{2, 3, 4, 5})
-}
-
-// In a random order every conversation stands first about as often as any other,
-// and a seed gives the same order each time, without losing one between pages.
-func TestRandomOrderIsFair(t *testing.T) {
-	db, _ := empty(t)
-	c := poll(t, db, "c1")
-	const conversations, seeds = 20, 2000
-	update(t, db, func(tx participation.Tx) error {
-		talk(t, tx, "c1", slices.Repeat([]int{-1}, conversations)...)
-		return nil
-	})
-	read := func(seed uint32, limit, offset int) (order []int64) {
-		for _, conversation := range must(db.Conversations(t.Context(), participation.ConversationFilter{Number: c.Number, Order: participation.Random,
-			Seed: seed, Limit: limit, Offset: offset, Most: 1}))(t) {
-			order = append(order, conversation.Number)
-		}
-		return order
-	}
-	whole := read(7, 0, 0)
-	same(t, "pages", slices.Concat(read(7, 8, 0), read(7, 8, 8), read(7, 8, 16)), whole)
-	if sorted := slices.Sorted(slices.Values(whole)); len(slices.Compact(sorted)) != conversations || slices.Equal(sorted, whole) {
-		t.Errorf("order %v", whole)
-	}
-	first := map[int64]int{}
-	for seed := range uint32(seeds) {
-		first[read(seed, 1, 0)[0]]++
-	}
-	for number, n := range first { // 100 expected; 60 is four standard deviations off
-		if n < 60 || n > 140 {
-			t.Errorf("conversation %d came first %d times of %d", number, n, seeds)
-		}
-	}
-	if len(first) != conversations {
-		t.Errorf("only %d of %d came first", len(first), conversations)
-	}
+	same(t, "without its first", read(1), [][]int64{{1, 3, 4, 5}})
 }
 
 func TestModerationIsCounted(t *testing.T) {

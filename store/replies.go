@@ -21,7 +21,7 @@ type replyStatements struct {
 	get                                statement
 	inConsultation, newest             *sql.Stmt
 	byAuthor, everywhere               *sql.Stmt
-	ofActor, save, begin, delete       *sql.Stmt
+	ofActor, save, delete              *sql.Stmt
 	setGesture, unsetGesture, unsetAll *sql.Stmt
 	gesturesOf, postsTo                *sql.Stmt
 	post, posts, postsOf, savePost     *sql.Stmt
@@ -45,14 +45,14 @@ func prepareReplies(p *preparer) replyStatements {
 		ofActor: p.write(`SELECT ` + replyColumns + replySource + `WHERE r.author = ? ORDER BY r.received, r.id`),
 		save: p.write(`INSERT INTO reply (id, consultation, thread, parent, author, author_name, author_handle, author_url, html,
 			language, url, visibility, standing, reason, published, updated, received, images)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			VALUES (?, ?, coalesce(nullif(?, 0), (SELECT coalesce(max(thread), 0) + 1 FROM reply WHERE consultation = ?)),
+			?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET parent = excluded.parent,
 			author = excluded.author, author_name = excluded.author_name, author_handle = excluded.author_handle,
 			author_url = excluded.author_url, html = excluded.html, language = excluded.language, url = excluded.url,
 			visibility = excluded.visibility, standing = excluded.standing, reason = excluded.reason,
 			published = excluded.published, updated = excluded.updated, received = excluded.received,
 			images = excluded.images`),
-		begin:  p.write(`UPDATE reply SET thread = number WHERE id = ? AND thread = 0`),
 		delete: p.write(`DELETE FROM reply WHERE id = ?`),
 
 		setGesture: p.write(`INSERT INTO gesture (consultation, gesture, actor, inbox, id) VALUES (?, ?, ?, ?, ?)
@@ -152,12 +152,9 @@ func (t *tx) Reply(id string) (participation.Reply, error) {
 func (t *tx) SaveReply(r participation.Reply) error {
 	number, err := t.number(r.Consultation)
 	if err == nil {
-		err = t.do(t.db.replies.save, r.ID, number, r.Thread, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
+		err = t.do(t.db.replies.save, r.ID, number, r.Thread, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
 			r.Author.URL, r.HTML, r.Language, r.URL, r.Visibility, r.Standing, r.Reason,
 			ms(r.Published), ms(r.Updated), ms(r.Received), r.Images)
-	}
-	if err == nil && r.Thread == 0 {
-		err = t.do(t.db.replies.begin, r.ID)
 	}
 	return named(err, "save reply", r.ID)
 }

@@ -142,7 +142,7 @@ CREATE TABLE reply (
     number        INTEGER PRIMARY KEY AUTOINCREMENT,  -- in order of arrival, never used again
     id            TEXT NOT NULL UNIQUE CHECK (id <> ''),  -- address of the remote object
     consultation  INTEGER NOT NULL REFERENCES consultation (number),
-    thread        INTEGER NOT NULL,                   -- number of the reply with which its conversation began
+    thread        INTEGER NOT NULL CHECK (thread > 0), -- conversation: 1, 2, 3 … in each consultation
     parent        TEXT NOT NULL,                      -- address of what it answers
     author        TEXT NOT NULL,                      -- canonical actor id
     author_name   TEXT NOT NULL,
