@@ -63,11 +63,11 @@ type Accessibility struct {
 
 type accessibilityView struct {
 	statementView
-	Accessibility
+	Known Accessibility
 }
 
 func (h *handler) accessibility(c echo.Context) error {
-	v := accessibilityView{statementView: h.statement(c, "accessibility", nil), Accessibility: h.Accessibility}
+	v := accessibilityView{statementView: h.statement(c, "accessibility", nil), Known: h.Accessibility}
 	if own := h.Accessibility.Contact; own != "" {
 		v.statementView.Contact, v.ContactURL = own, contactURL(own)
 	}
