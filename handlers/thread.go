@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"inspraak/participation"
-	"inspraak/participation/markup"
 	"inspraak/web"
 )
 
@@ -110,7 +109,7 @@ func fill(items []*threadItem, whole string) {
 	for _, i := range items {
 		words, cut := i.words, false
 		if i.Anchor != whole {
-			if words, cut = markup.Shorten(words, most); cut {
+			if words, cut = participation.Shortened(words, most); cut {
 				i.Whole = i.page
 			}
 		}

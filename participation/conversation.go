@@ -1,6 +1,10 @@
 package participation
 
-import "slices"
+import (
+	"slices"
+
+	"inspraak/participation/markup"
+)
 
 // Order is how the conversations of a consultation follow each other. There is
 // none by likes or votes: what is already loud must not be heard most.
@@ -66,6 +70,10 @@ type Conversation struct {
 	Total   int
 	Replies []Reply
 }
+
+// Shortened is safe HTML in at most so many bytes: a longer one ends in
+// "…", and cut is set.
+func Shortened(safe string, most int) (shorter string, cut bool) { return markup.Shorten(safe, most) }
 
 // Moderated is how often something was done in a month.
 type Moderated struct {
