@@ -35,15 +35,15 @@ type consultationView struct {
 	Image                             *imageView
 	ManyOptions, ClosedEarly, Auditor bool
 
-	Level                                            string
-	Promise, DecidedBy, DecidedWhen, NotOpen, Notice string
-	Opens, Closed                                    time.Time
-	Grace                                            string // in words, empty if none
-	Incidents                                        []incidentView
-	Extended, Accepting                              bool      // votes count until another time than planned; they still do
-	Until                                            time.Time // that time
-	Servers                                          []string
-	Timeline                                         []step
+	Level                    string
+	Promise, NotOpen, Notice string
+	Opens, Closed            time.Time
+	Grace                    string // in words, empty if none
+	Incidents                []incidentView
+	Extended, Accepting      bool      // votes count until another time than planned; they still do
+	Until                    time.Time // that time
+	Servers                  []string
+	Timeline                 []step
 
 	Announced, From time.Time // the destruction of the ballots, and when it can be; zero if it is not announced
 	Destroying      bool      // it has begun
@@ -168,7 +168,6 @@ func tagPath(u activitypub.URLs, tag string) string {
 
 func (h *handler) addTerms(v *consultationView, c participation.Consultation) {
 	v.Level, v.Promise = string(c.Terms.Level), c.Terms.Promise
-	v.DecidedBy, v.DecidedWhen = c.Terms.DecidedBy, c.Terms.DecidedWhen
 	v.NotOpen, v.Notice = c.Terms.NotOpen, c.Terms.Notice
 	v.Auditor = c.Terms.AuditorKey != ""
 	v.Opens = h.local(c.OpensAt, c.Zone)

@@ -15,7 +15,7 @@ type step struct {
 	When  string    // those words, in the consultation's language
 	Who   string    // likewise
 	URL   string    // where to read more
-	State string    // past, now or next
+	State string    // past, next, or now: what goes on since then
 }
 
 // timeline lists what happens when: opening, closing, result, what the
@@ -53,12 +53,15 @@ func (h *handler) timeline(v *consultationView, c participation.Consultation, r 
 	steps = append(steps, step{Name: "decision", When: c.Terms.DecidedWhen, Who: c.Terms.DecidedBy})
 	now, running := h.Now(), -1
 	for i := range steps {
-		if steps[i].State = "next"; !steps[i].At.IsZero() && !steps[i].At.After(now) {
-			steps[i].State = "past"
-			running = i
+		s := &steps[i]
+		if s.State = "next"; !s.At.IsZero() && !s.At.After(now) {
+			s.State = "past"
+			if s.Name == "opened" || s.Name == closes.Name {
+				running = i
+			}
 		}
 	}
-	if running >= 0 {
+	if running >= 0 && !r.Final {
 		steps[running].State = "now"
 	}
 	return steps
