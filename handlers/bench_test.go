@@ -3,11 +3,14 @@ package handlers_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -82,6 +85,43 @@ func BenchmarkReplies(b *testing.B) {
 				b.Fatal(w.Code)
 			}
 			b.ReportMetric(float64(compressed(w.Body.Bytes())), "gzipped-bytes")
+		})
+	}
+}
+
+// BenchmarkRepliesDuringVotes is how long those pages take while 500 votes a second
+// arrive.
+func BenchmarkRepliesDuringVotes(b *testing.B) {
+	s := newSite(b)
+	c, poll := s.publish("speeltuin"), s.publish("brug")
+	s.crowd(c, 10_000)
+	ctx, stop := context.WithCancel(b.Context())
+	var voters sync.WaitGroup
+	defer voters.Wait()
+	defer stop()
+	voters.Go(func() {
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for n := 0; ; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				voters.Go(func() { s.cast(poll, fmt.Sprint("v", n), "Ja") })
+			}
+		}
+	})
+	for _, path := range []string{"", "/result", "/replies", "/replies?order=random&seed=7&page=60", "/replies/1"} {
+		b.Run(path, func(b *testing.B) {
+			var took []time.Duration
+			for range b.N {
+				start := time.Now()
+				s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/consultations/speeltuin"+path, nil))
+				took = append(took, time.Since(start))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-half")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99")
 		})
 	}
 }
