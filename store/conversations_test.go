@@ -63,6 +63,9 @@ func TestConversations(t *testing.T) {
 	if err != nil || from != 3 || conversation.Number != 1 || conversation.Total != 4 || len(conversation.Replies) != 1 || conversation.Replies[0].Number != 7 {
 		t.Errorf("the page with the last reply: %d, %+v, %v", from, conversation, err)
 	}
+	if conversation, from, err = db.Conversation(t.Context(), c.Number, 5, 3, -1); err != nil || from != 0 || len(conversation.Replies) != 3 || conversation.Replies[2].Number != 5 {
+		t.Errorf("the page that ends with a reply: %d, %+v, %v", from, conversation, err)
+	}
 	for _, c := range []struct{ consultation, reply int64 }{{c.Number, 99}, {c.Number, 1}, {other.Number, 2}} {
 		if _, _, err := db.Conversation(t.Context(), c.consultation, c.reply, 3, -1); !errors.Is(err, participation.ErrNotFound) {
 			t.Errorf("%v: %v", c, err)
