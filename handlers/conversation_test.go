@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 
@@ -141,4 +142,94 @@ func TestEmptyPageOfConversations(t *testing.T) {
 		Author: participation.Author{ID: "https://elders.example/users/burger0"}}, false))
 	says(t, s.page("/consultations/speeltuin/replies?page=2", 200, "Accept-Language", "nl"), "main",
 		[]string{"Op deze pagina staan geen reacties meer.", "Pagina 2 van 2"}, []string{"Schrijf de eerste"})
+}
+
+func TestThread(t *testing.T) {
+	s := newSite(t)
+	c := s.publish("speeltuin")
+	anna := s.reply(c, "anna", "", "<p>Graag een glijbaan.</p>")
+	s.reply(c, "carol", "", "<p>Liever niet.</p>")
+	bob := s.reply(c, "bob", anna, "<p>Eens met Anna.</p>")
+	spam := s.reply(c, "spam", anna, "<p>Koop nu horloges.</p>")
+	s.ok(s.service.HideReply(t.Context(), spam, "reclame"))
+	s.advance(time.Second)
+	answer, err := s.service.Answer(t.Context(), bob, "Dank u, wij nemen dit mee.")
+	s.ok(err)
+	deep := s.config.URLs.Object(answer.ID)
+	for i := range 6 {
+		deep = s.reply(c, fmt.Sprintf("diep%d", i), deep, "<p>Dieper.</p>")
+	}
+	s.reply(c, "wees", "https://elders.example/notes/verwijderd", "<p>Mijn ouder is weg.</p>")
+	_, err = s.service.Announce(t.Context(), c.ID, participation.Erratum, "Er stond een tikfout.")
+	s.ok(err)
+
+	d := s.page("/consultations/speeltuin/replies?order=oldest", 200, "Accept-Language", "nl")
+	roots := d.Find("main > ol.thread > li")
+	if roots.Length() != 3 {
+		t.Fatalf("%d conversations, want 3", roots.Length())
+	}
+	says(t, d, "main", []string{"De gemeente heeft 1 reactie verborgen.", "reclame1", "Mijn ouder is weg.", "Lees het hele gesprek: nog 4 reacties"}, []string{"Dieper. Dieper. Dieper. Dieper."})
+	says(t, s.page("/consultations/speeltuin", 200, "Accept-Language", "nl"), "main", []string{"Er stond een tikfout.", "Mijn ouder is weg."}, nil)
+	more := roots.First().Children().Filter("p").Find("a").AttrOr("href", "")
+	d = s.page(more, 200, "Accept-Language", "nl")
+	first := d.Find("main > ol.thread > li").First()
+	if got := strings.TrimSpace(first.Find("article").First().Find(".reply-words").Text()); got != "Graag een glijbaan." {
+		t.Errorf("oldest conversation begins with %q", got)
+	}
+	second := first.ChildrenFiltered("ol").ChildrenFiltered("li")
+	if second.Length() != 2 {
+		t.Errorf("%d answers under the first, want 2", second.Length())
+	}
+	official := second.First().ChildrenFiltered("ol").Find("article.official").First()
+	if !strings.Contains(official.Text(), "Dank u, wij nemen dit mee.") || !strings.Contains(official.Text(), "Antwoord van de gemeente") {
+		t.Errorf("official answer: %q", official.Text())
+	}
+	body := text(d, "body")
+	if strings.Contains(body, "horloges") || strings.Contains(body, "spam@") {
+		t.Error("a hidden reply is shown, or named")
+	}
+	for _, want := range []string{"Verborgen door de gemeente. De reden: reclame", "Antwoord aan diep"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if d.Find("ol ol ol ol ol ol").Length() != 0 {
+		t.Error("replies are indented without limit")
+	}
+	if got := d.Find("article.reply:not(.official):not(.soft)").Length(); got != 8 {
+		t.Errorf("%d replies shown, want 8", got)
+	}
+	post := s.page("/consultations/speeltuin/posts/"+answer.ID, 200, "Accept-Language", "nl")
+	if !strings.Contains(text(post, "article"), "Dank u") {
+		t.Error("the answer's own page lacks its words")
+	}
+}
+
+func TestThreadsThatAnswerEachOther(t *testing.T) {
+	s := newSite(t)
+	c := s.publish("speeltuin")
+	s.reply(c, "ei", "https://elders.example/notes/kip", "<p>Eerst het ei.</p>")
+	s.reply(c, "kip", "https://elders.example/notes/ei", "<p>Eerst de kip.</p>")
+	s.reply(c, "zelf", "https://elders.example/notes/zelf", "<p>Ik antwoord mezelf.</p>")
+	if got := s.page("/consultations/speeltuin/replies", 200).Find("article.reply").Length(); got != 3 {
+		t.Errorf("%d replies shown, want 3", got)
+	}
+}
+
+func TestLongThreadsHavePages(t *testing.T) {
+	s := newSite(t)
+	c := s.publish("speeltuin")
+	for i := range 60 {
+		s.reply(c, fmt.Sprintf("burger%d", i), "", "<p>Reactie.</p>")
+	}
+	for page, want := range map[string]int{"": 50, "?page=1": 50, "?page=2": 10, "?page=99": 10, "?page=-1": 50, "?page=x": 50} {
+		d := s.page("/consultations/speeltuin/replies"+page, 200)
+		if got := d.Find("article.reply").Length(); got != want {
+			t.Errorf("%q: %d replies, want %d", page, got, want)
+		}
+	}
+	d := s.page("/consultations/speeltuin/replies?order=oldest&lang=en", 200)
+	if href, _ := d.Find("a[rel=next]").Attr("href"); href != "/consultations/speeltuin/replies?order=oldest&page=2&lang=en" {
+		t.Errorf("next page is %q", href)
+	}
 }
