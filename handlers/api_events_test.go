@@ -111,7 +111,7 @@ func TestStream(t *testing.T) {
 func TestStreamForgets(t *testing.T) {
 	s := newSite(t)
 	c := s.publish("speeltuin")
-	kept := s.reply(c, "anna", "", "<p>Blijft.</p>")
+	kept := s.reply(c, "anna", "", "<p>Behouden.</p>")
 	gone := s.reply(c, "cor", "", "<p>Eerste versie.</p>")
 	s.reply(c, "els", gone, "<p>Antwoord.</p>")
 	hidden := s.reply(c, "dirk", kept, "<p>Scheldwoord.</p>")
@@ -162,7 +162,7 @@ func TestStreamForgets(t *testing.T) {
 	_, err := s.service.Announce(t.Context(), c.ID, participation.Notice, "Kom ook langs.")
 	s.ok(err)
 	s.ok(s.service.Withdraw(t.Context(), c.ID, "het plan gaat niet door"))
-	for _, word := range []string{"Kom ook langs", "Blijft", "Antwoord", "Wij denken aan het park", "anna"} {
+	for _, word := range []string{"Kom ook langs", "Behouden", "Antwoord", "Wij denken aan het park", "anna"} {
 		if text := everything(); strings.Contains(text, word) {
 			t.Errorf("after the withdrawal %q is still there: %s", word, text)
 		}

@@ -49,22 +49,3 @@ func (h *handler) channel(c echo.Context) error {
 	}
 	return h.html(c, http.StatusOK, "channel", v.Page, v)
 }
-
-type aboutView struct {
-	Page                    page
-	Body, OtherWays         web.HTML
-	BodyLang, OtherWaysLang string
-	Contact, ContactURL     string
-	DataWord                string
-}
-
-// about tells who runs the site, how it works and what is kept about whom.
-func (h *handler) about(c echo.Context) error {
-	v := aboutView{Page: h.page(c, ""), Contact: h.Contact, ContactURL: contactURL(h.Contact)}
-	v.Page.Title = h.Site.Text(v.Page.Lang, "about.title")
-	v.Page.Description = h.Site.Text(v.Page.Lang, "about.lead", "Site", h.Name)
-	v.DataWord = h.DataWords[v.Page.Lang]
-	v.Body, v.BodyLang = h.inLanguage(v.Page, h.About)
-	v.OtherWays, v.OtherWaysLang = h.inLanguage(v.Page, h.OtherWays)
-	return h.html(c, http.StatusOK, "about", v.Page, v)
-}

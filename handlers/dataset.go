@@ -190,7 +190,7 @@ type checkView struct {
 func (h *handler) checkView(ctx context.Context, p page, c participation.Consultation) (v checkView, err error) {
 	base := "/consultations/" + c.Slug
 	v = checkView{PerOption: c.PerOption(), Live: c.Results == participation.Live, Review: h.doubt(c) == "under-review", Word: h.CodeWords[p.Lang], Handle: h.URLs.Handle(c.Channel),
-		Log: p.To("/logs#" + c.ID), About: p.To("/about#trust"), Contact: h.Contact, ContactURL: contactURL(h.Contact)}
+		Log: p.To("/logs#" + c.ID), About: p.To("/how-it-works#trust"), Contact: h.Contact, ContactURL: contactURL(h.Contact)}
 	_, v.Fingerprint = h.Service.LogKey(c)
 	head, err := h.Service.Log(ctx, c.Number)
 	if err != nil {

@@ -36,7 +36,7 @@ func TestDataset(t *testing.T) {
 	}
 	s.close(c)
 	says(t, s.page("/consultations/speeltuin/dataset.zip", 404, "Accept-Language", "en"), "main", []string{"making the dataset"}, nil)
-	says(t, s.page("/consultations/speeltuin", 200, "Accept-Language", "nl"), "section[aria-labelledby=check]", []string{"De dataset wordt gemaakt."}, []string{"Download"})
+	says(t, s.page("/consultations/speeltuin/result", 200, "Accept-Language", "nl"), "section[aria-labelledby=check]", []string{"De dataset wordt gemaakt."}, []string{"Download"})
 	s.freeze()
 
 	w := s.get("/consultations/speeltuin/dataset.zip")
@@ -175,7 +175,7 @@ func TestResultPageTellsHowToCheck(t *testing.T) {
 		s.vote(con, con.Options[0], 3)
 		s.close(con)
 		s.freeze()
-		d := s.page("/consultations/"+c.slug, 200, "Accept-Language", "nl")
+		d := s.page("/consultations/"+c.slug+"/result", 200, "Accept-Language", "nl")
 		says(t, d, "main", append(c.says, "Zo controleert u deze uitslag zelf", "Wat wij niet beloven", "Vraag uw code"), c.saysNot)
 		if got := d.Find(`a[href="/consultations/`+c.slug+`/dataset.zip"]`).Length() == 1; got != c.download {
 			t.Errorf("%s: a download is offered: %v", c.slug, got)
@@ -186,9 +186,11 @@ func TestResultPageTellsHowToCheck(t *testing.T) {
 			t.Errorf("%s: checkpoint %q", c.slug, got)
 		}
 	}
-	says(t, s.page("/consultations/gewoon", 200, "Accept-Language", "en"), "main", []string{"How to check this result yourself", "What we do not promise"}, nil)
+	says(t, s.page("/consultations/gewoon/result", 200, "Accept-Language", "en"), "main", []string{"How to check this result yourself", "What we do not promise"}, nil)
 	s.publish("straks", func(c *participation.Consultation) { c.OpensAt, c.ClosesAt = s.now().Add(3600e9), s.now().Add(7200e9) })
-	says(t, s.page("/consultations/straks", 200, "Accept-Language", "nl"), "main", nil, []string{"Vraag uw code", "logboek"})
+	for _, path := range []string{"", "/result"} {
+		says(t, s.page("/consultations/straks"+path, 200, "Accept-Language", "nl"), "main", nil, []string{"Vraag uw code", "logboek"})
+	}
 }
 
 // labelled has figures with a label beside every count.
@@ -219,7 +221,7 @@ func TestLabel(t *testing.T) {
 		config := s.config
 		config.Service = participation.New(labelled{s.db, figures}, s.keys, config.URLs.Site(), s.now)
 		w := httptest.NewRecorder()
-		handlers.New(config).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/consultations/speeltuin?lang=nl", nil))
+		handlers.New(config).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/consultations/speeltuin/result?lang=nl", nil))
 		d, err := goquery.NewDocumentFromReader(w.Body)
 		s.ok(err)
 		if got := text(d, "section[aria-labelledby=label] .badge"); w.Code != 200 || got != want {

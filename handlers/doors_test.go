@@ -31,13 +31,15 @@ func TestEveryRoute(t *testing.T) {
 	s.ok(os.WriteFile(filepath.Join(s.config.MediaDir, "foto.png"), []byte("\x89PNG"), 0o600))
 	dicht := s.publish("dicht")
 	s.vote(dicht, "Ja", 3)
+	s.reply(dicht, "anna", "", "<p>Graag.</p>")
 	s.close(dicht)
 	s.freeze()
 	fill := strings.NewReplacer(":slug/ballots", "dicht/ballots", ":slug/dataset/:name", "dicht/dataset/ballots.csv", ":slug/dataset", "dicht/dataset", ":slug/exports/:file", "dicht/exports/ballots.blt", ":slug/figures", "dicht/figures",
+		":slug/replies/:number", "dicht/replies/1", ":year", "2026",
 		":slug/receipt/:token", "dicht/receipt/"+s.receipt("Ja0").Token, ":number", "1", "/tile/entries/*", "/tile/entries/000.p/1", "/tile/*", "/tile/0/000.p/1",
 		"/posts/:id", "/posts/"+post.ID, ":name", "gemeente", ":slug", "speeltuin", ":id", c.ID, ":tag", "Speeltuin",
 		":version", "2.1", "/media/:file", "/media/foto.png", "/static/:file", s.config.Site.AssetPath("style.css"), "*", "replies")
-	status := map[string]int{"/my-data/:token": 404, "/.well-known/webfinger": 400}
+	status := map[string]int{"/my-data/:token": 404, "/toegankelijkheid": 301, "/.well-known/webfinger": 400}
 	seen := 0
 	for _, route := range s.Handler.(*echo.Echo).Routes() {
 		if route.Method != http.MethodGet {
@@ -102,25 +104,25 @@ func TestNegotiation(t *testing.T) {
 		{"/a/gemeente", "*/*", activityType, 200},
 		{"/o/abc", "text/html", "", 303},
 		{"/o/gone", activityType, activityType, 410},
-		{"/o/missing", activityType, "application/json", 404},
+		{"/o/missing", activityType, "application/problem+json", 404},
 		{"/o/missing", "text/html", "text/html", 404},
-		{"/consultations/missing", activityType, "application/json", 404},
-		{"/o/panic", activityType, "application/json", 500},
+		{"/consultations/missing", activityType, "application/problem+json", 404},
+		{"/o/panic", activityType, "application/problem+json", 500},
 		// N44: what is no activity is never called one.
 		{"/about", activityType, "text/html", 200},
 		{"/", activityType, "text/html", 200},
 		{"/@gemeente/feed.atom", activityType, "application/atom+xml", 200},
 		{"/consultations/speeltuin/result.json", activityType, "application/json", 200},
 		{"/robots.txt", activityType, "text/plain", 200},
-		{"/nergens", activityType, "application/json", 404},
-		{"/media/nergens.png", activityType, "application/json", 404},
+		{"/nergens", activityType, "application/problem+json", 404},
+		{"/media/nergens.png", activityType, "application/problem+json", 404},
 		{s.config.Site.AssetPath("style.css"), activityType, "text/css", 200},
 		{"/.well-known/webfinger?resource=acct:gemeente@inspraak.example", activityType, "application/jrd+json", 200},
-		{"/.well-known/webfinger?resource=acct:x@y", "", "application/json", 404},
-		{"/.well-known/webfinger", "", "application/json", 400},
+		{"/.well-known/webfinger?resource=acct:x@y", "", "application/problem+json", 404},
+		{"/.well-known/webfinger", "", "application/problem+json", 400},
 		{"/.well-known/host-meta", "", "application/xrd+xml", 200},
 		{"/nodeinfo/2.0", "", "application/json", 200},
-		{"/nodeinfo/9.9", "", "application/json", 404},
+		{"/nodeinfo/9.9", "", "application/problem+json", 404},
 	} {
 		w := s.get(c.path, "Accept", c.accept)
 		kind, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";")

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -61,8 +62,8 @@ func answerTo(err error) answer {
 	return answer{status: http.StatusServiceUnavailable, after: retryAfter}
 }
 
-// fail answers a request that went wrong, in the form that fits. What went wrong inside stays in the log, under the request's
-// number.
+// fail answers a request that went wrong, in the form that the client reads (see
+// errorForm). What went wrong inside stays in the log, under the request's number.
 func (h *handler) fail(err error, c echo.Context) {
 	a, ctx := answerTo(err), c.Request().Context()
 	if a.status >= 500 {
@@ -86,10 +87,18 @@ func (h *handler) fail(err error, c echo.Context) {
 	if a.after > 0 {
 		header.Set(echo.HeaderRetryAfter, strconv.Itoa(int(max(a.after.Round(time.Second), time.Second)/time.Second)))
 	}
-	if strings.HasPrefix(c.Request().URL.Path, "/api/") {
+	switch form := h.errorForm(c); {
+	case strings.HasPrefix(c.Request().URL.Path, "/api/"):
 		err = api.Problem(c, err, a.status, a.words)
-	} else {
-		err = h.refuse(c, err, a)
+	case form == asPage:
+		err = h.errorPage(c, a.status)
+	case form == asText:
+		err = h.errorText(c, a.status)
+	default:
+		if a.status >= 500 && !errors.As(err, new(*activitypub.Refusal)) {
+			a.words = ""
+		}
+		err = problem(c, a)
 	}
 	if err != nil {
 		h.Log.ErrorContext(ctx, "answer not written", "request", requestID(c), "error", err)
@@ -119,7 +128,7 @@ type errorView struct {
 	Request             string
 }
 
-func (h *handler) errorPage(c echo.Context, status int) error {
+func (h *handler) errorView(c echo.Context, status int) errorView {
 	v := errorView{Page: h.page(c, ""), Status: status, Contact: h.Contact, ContactURL: contactURL(h.Contact)}
 	if !h.Site.Has("error." + strconv.Itoa(status) + ".title") {
 		v.Status = http.StatusBadRequest
@@ -129,10 +138,95 @@ func (h *handler) errorPage(c echo.Context, status int) error {
 	}
 	if status >= 500 {
 		v.Request = requestID(c)
-	} else {
-		v.Contact = ""
 	}
 	v.Page.Title = h.Site.Text(v.Page.Lang, "error."+strconv.Itoa(v.Status)+".title")
 	v.Page.Hidden = true
+	return v
+}
+
+func (h *handler) errorPage(c echo.Context, status int) error {
+	v := h.errorView(c, status)
 	return h.html(c, status, "error", v.Page, v)
+}
+
+// errorText says the same in a few lines, for who asks for neither a page nor JSON.
+func (h *handler) errorText(c echo.Context, status int) error {
+	v := h.errorView(c, status)
+	say := func(key string) string { return h.Site.Text(v.Page.Lang, "error."+key) }
+	group := strconv.Itoa(v.Status)
+	lines := []string{v.Page.Title, say(group+".what") + " " + say(group+".do"), "", say("home") + ": " + h.URLs.Base + v.Page.To("/")}
+	if v.Contact != "" {
+		lines = append(lines, say("contact")+" "+v.Contact)
+	}
+	if v.Request != "" {
+		lines = append(lines, say("request")+" "+v.Request)
+	}
+	header := c.Response().Header()
+	header.Set(echo.HeaderVary, "Accept, Accept-Language")
+	header.Set("Content-Language", v.Page.Lang)
+	return c.String(status, strings.Join(lines, "\n")+"\n")
+}
+
+// problem says it to programs (RFC 9457).
+func problem(c echo.Context, a answer) error {
+	c.Response().Header().Set(echo.HeaderVary, "Accept")
+	body, err := json.Marshal(struct {
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail,omitempty"`
+	}{http.StatusText(a.status), a.status, a.words})
+	if err != nil {
+		return err
+	}
+	return c.Blob(a.status, problemJSON, body)
+}
+
+const problemJSON = "application/problem+json"
+
+// form is how an error is told.
+type form int
+
+const (
+	asPage form = iota
+	asProblem
+	asText
+)
+
+// errorForm finds the form that a client likes best by its Accept header: a page,
+// JSON of any kind, or plain text. For a client that names none of these it is what
+// the address is for; plain text if it takes none of them.
+func (h *handler) errorForm(c echo.Context) form {
+	otherwise := asPage
+	switch method, class := c.Request().Method, routeClass(c); {
+	case h.forServers(c.Path()), method != http.MethodGet && method != http.MethodHead && class != ClassPage:
+		otherwise = asProblem
+	case class == ClassFile, class == ClassFeed:
+		otherwise = asText
+	}
+	var likes [3]float64
+	named, anything := false, true
+	for kind, q := range accepts(c) {
+		anything = false
+		switch {
+		case kind == "text/html", kind == "application/xhtml+xml":
+			likes[asPage], named = max(likes[asPage], q), true
+		case kind == "application/json", strings.HasSuffix(kind, "+json"):
+			likes[asProblem], named = max(likes[asProblem], q), true
+		case kind == "text/plain":
+			likes[asText], named = max(likes[asText], q), true
+		}
+	}
+	if !named {
+		if q, ok := accepts(c)["*/*"]; anything || ok && q > 0 {
+			return otherwise
+		}
+		return asText
+	}
+	best := asProblem // as with documents, at a tie
+	for _, f := range []form{asPage, asText} {
+		if likes[f] > likes[best] {
+			best = f
+		}
+	}
+	return best
 }

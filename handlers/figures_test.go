@@ -120,8 +120,8 @@ func TestFigures(t *testing.T) {
 		s.freeze()
 		path := "/consultations/" + c.slug
 		for lang, label := range map[string]string{"nl": c.nl, "en": c.en} {
-			d, question := s.page(path+"/figures?lang="+lang, 200), s.page(path+"?lang="+lang, 200)
-			for on, got := range map[string]string{"page": text(d, "main .badge-"+c.label), "question": text(question, "section[aria-labelledby=label] .badge-"+c.label)} {
+			d, result := s.page(path+"/figures?lang="+lang, 200), s.page(path+"/result?lang="+lang, 200)
+			for on, got := range map[string]string{"page": text(d, "main .badge-"+c.label), "result": text(result, "section[aria-labelledby=label] .badge-"+c.label)} {
 				if got != label {
 					t.Errorf("%s in %s, %s: label %q, want %q", c.slug, lang, on, got, label)
 				}
@@ -130,7 +130,7 @@ func TestFigures(t *testing.T) {
 				t.Errorf("%s in %s: %d figures", c.slug, lang, n)
 			}
 			says(t, d, "main", nil, []string{"integrity.", "class.", "{{", "<no value>"})
-			for _, from := range []*goquery.Document{question, s.page(path+"/dataset?lang="+lang, 200)} {
+			for _, from := range []*goquery.Document{result, s.page(path+"/dataset?lang="+lang, 200)} {
 				if from.Find(`main a[href="`+path+"/figures?lang="+lang+`"]`).Length() != 1 {
 					t.Errorf("%s in %s: no link to the figures", c.slug, lang)
 				}
@@ -141,9 +141,9 @@ func TestFigures(t *testing.T) {
 			reasons := func(d *goquery.Document, selector string) []string {
 				return d.Find(selector).Map(func(_ int, e *goquery.Selection) string { return e.Text() })
 			}
-			here, there := reasons(d, "main .panel li"), reasons(question, "section[aria-labelledby=label] li")
+			here, there := reasons(d, "main .panel li"), reasons(result, "section[aria-labelledby=label] li")
 			if !slices.Equal(here, there) || len(here) != len(c.reasons) || lang == "nl" && !slices.Equal(here, c.reasons) {
-				t.Errorf("%s in %s: reasons %q, and with the question %q; want %q", c.slug, lang, here, there, c.reasons)
+				t.Errorf("%s in %s: reasons %q, and with the result %q; want %q", c.slug, lang, here, there, c.reasons)
 			}
 		}
 		d := s.page(path+"/figures", 200, "Accept-Language", "nl")

@@ -36,6 +36,7 @@ type Config struct {
 	Name      string            // of the municipality, as in the head of each page
 	About     map[string]string // who runs this, safe HTML by language; optional
 	OtherWays map[string]string // how to take part without an account, safe HTML by language; optional
+	Privacy   map[string]string // what else is done with data, safe HTML by language; optional
 	Contact   string            // e-mail address, web address or plain words; optional
 	// SecurityContact is whom to tell of a weak spot, an e-mail or https address; ""
 	// means Contact. SecurityPolicy is the page about such reports; optional.
@@ -46,6 +47,7 @@ type Config struct {
 
 	// OrganisationURI names the municipality in a register; optional.
 	OrganisationURI string
+	Accessibility   Accessibility // optional
 
 	// TrustedProxies may name the visitor's address in X-Forwarded-For. From
 	// anybody else that header is ignored.

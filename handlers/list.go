@@ -13,9 +13,12 @@ import (
 	"inspraak/participation"
 )
 
-// maxPast is how many past consultations a list shows; older ones keep their
-// pages.
-const maxPast = 100
+// How many past consultations a list shows, and the home page. Older ones are in
+// the archive.
+const (
+	maxPast = 100
+	recent  = 10
+)
 
 // card is a consultation in a list.
 type card struct {
@@ -24,6 +27,9 @@ type card struct {
 	Opens, Ended            bool
 	Votable, Numbers        bool
 	Turnout, Replies        int
+	Asked                   string // the question in a sentence or two, while it can be answered
+	Final                   bool   // Leaders are those of the final count
+	Leaders                 []row
 }
 
 type group struct {
@@ -36,6 +42,7 @@ type channelLink struct{ URL, Title, Lang, Handle string }
 type listView struct {
 	Page     page
 	Empty    bool
+	Open     bool // something is
 	Groups   []group
 	Channels []channelLink
 }
@@ -46,7 +53,7 @@ func (h *handler) list(c echo.Context) error {
 	v.Page.Title = h.Site.Text(v.Page.Lang, "frame.all")
 	v.Page.Description = h.Site.Text(v.Page.Lang, "list.intro")
 	var err error
-	if v.Groups, _, err = h.groups(ctx, v.Page, "", nil); err != nil {
+	if v.Groups, err = h.home(ctx, v.Page); err != nil {
 		return err
 	}
 	channels, err := h.Service.Channels(ctx)
@@ -57,7 +64,32 @@ func (h *handler) list(c echo.Context) error {
 		v.Channels = append(v.Channels, channelLink{v.Page.To("/@" + ch.Name), ch.Title, ch.Language, h.URLs.Handle(ch.Name)})
 	}
 	v.Empty = len(v.Groups) == 0
+	v.Open = !v.Empty && v.Groups[0].Name == "open"
 	return h.html(c, http.StatusOK, "list", v.Page, v)
+}
+
+// home lists what can be answered, the first to close first; what is to come, the
+// first to open first; and what closed last.
+func (h *handler) home(ctx context.Context, p page) ([]group, error) {
+	current, err := h.Service.Consultations(ctx, participation.Filter{Phases: []participation.Phase{participation.Open, participation.Scheduled}})
+	if err != nil {
+		return nil, err
+	}
+	past, err := h.Service.Consultations(ctx, participation.Filter{
+		Phases: []participation.Phase{participation.Closed, participation.Withdrawn}, Limit: maxPast})
+	if err != nil {
+		return nil, err
+	}
+	groups, _, err := h.grouped(ctx, p, append(current, past...), recent)
+	for _, g := range groups {
+		switch g.Name {
+		case "closed":
+			slices.SortStableFunc(g.Cards, func(a, b card) int { return b.At.Compare(a.At) })
+		default:
+			slices.SortStableFunc(g.Cards, func(a, b card) int { return a.At.Compare(b.At) })
+		}
+	}
+	return groups, err
 }
 
 type tagView struct {
@@ -84,9 +116,8 @@ func (h *handler) tag(c echo.Context) error {
 	return h.html(c, http.StatusOK, "tag", v.Page, v)
 }
 
-// groups lists consultations, all or those of a channel: those that can be
-// voted on, those to come, and the rest, which begins at closing time and not
-// only when the count is there. keep selects further if it is not nil.
+// groups lists consultations, all or those of a channel. keep selects further if
+// it is not nil.
 func (h *handler) groups(ctx context.Context, p page, channel string, keep func(participation.Consultation) bool) (groups []group, total int, err error) {
 	found, err := h.Service.Consultations(ctx, participation.Filter{Channel: channel, Phases: []participation.Phase{
 		participation.Open, participation.Scheduled, participation.Closed, participation.Withdrawn,
@@ -94,11 +125,18 @@ func (h *handler) groups(ctx context.Context, p page, channel string, keep func(
 	if err != nil {
 		return nil, 0, err
 	}
+	if keep != nil {
+		found = slices.DeleteFunc(found, func(c participation.Consultation) bool { return !keep(c) })
+	}
+	return h.grouped(ctx, p, found, maxPast)
+}
+
+// grouped makes cards of consultations in three groups: those that can be voted
+// on, those to come, and the rest, which begins at closing time and not only when
+// the count is there, and of which only so many are shown.
+func (h *handler) grouped(ctx context.Context, p page, found []participation.Consultation, past int) (groups []group, total int, err error) {
 	cards := map[string][]card{}
 	for _, c := range found {
-		if keep != nil && !keep(c) {
-			continue
-		}
 		name := "closed"
 		switch {
 		case c.Phase == participation.Scheduled:
@@ -106,7 +144,7 @@ func (h *handler) groups(ctx context.Context, p page, channel string, keep func(
 		case c.Phase == participation.Open && !h.ended(c):
 			name = "open"
 		}
-		if total++; len(cards[name]) == maxPast && name == "closed" {
+		if total++; len(cards[name]) == past && name == "closed" {
 			continue
 		}
 		card, err := h.card(ctx, p, c)
@@ -132,15 +170,37 @@ func (h *handler) card(ctx context.Context, p page, c participation.Consultation
 		URL: p.To("/consultations/" + c.Slug), Title: c.Title, Lang: c.Language, State: h.state(c, r),
 		At: h.local(c.ClosesAt, c.Zone), Votable: c.Kind.HasOptions(), Turnout: r.Turnout, Replies: r.Replies,
 	}
+	if c.Phase != participation.Withdrawn && !h.ended(c) {
+		v.Asked = sentences(excerpt(c.HTML))
+	}
 	switch c.Phase {
 	case participation.Scheduled:
 		v.Opens, v.At = true, h.local(c.OpensAt, c.Zone)
 	case participation.Closed:
 		v.Ended, v.Numbers, v.At = true, r.Final, h.local(c.ClosedAt, c.Zone)
+		if counts, voters, _ := c.Shown(r); r.Final {
+			v.Final, v.Leaders = true, leaders(rows(c, counts, voters))
+		}
 	case participation.Withdrawn:
 		v.At = time.Time{}
 	case participation.Open:
 		v.Ended, v.Numbers = h.ended(c), true
 	}
 	return v, nil
+}
+
+// sentences are the first two of a text.
+func sentences(text string) string {
+	end := 0
+	for range 2 {
+		next := strings.IndexAny(text[end:], ".?!")
+		if next < 0 {
+			return text
+		}
+		end += next + 1
+		if end < len(text) && text[end] != ' ' { // inside a number, an address or an ellipsis
+			return text
+		}
+	}
+	return text[:end]
 }

@@ -176,7 +176,7 @@ func TestTilesThatAreNotThere(t *testing.T) {
 			t.Errorf("%s: an error that is kept for good: %v", path, w.Header())
 		}
 	}
-	if w := s.get("/log/"+c.ID+"/tile/entries/002", "Accept-Encoding", "gzip"); w.Code != 404 || w.Body.String() != "{\"error\":\"Not Found\"}\n" {
+	if w := s.get("/log/"+c.ID+"/tile/entries/002", "Accept-Encoding", "gzip"); w.Code != 404 || w.Body.String() != `{"title":"Not Found","status":404}` {
 		t.Errorf("beyond the log, packed: %d %q", w.Code, w.Body)
 	}
 }

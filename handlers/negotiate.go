@@ -20,15 +20,7 @@ const (
 // gets what the address is for.
 func wantsActivity(c echo.Context, otherwise bool) bool {
 	var activity, page float64
-	for _, part := range strings.Split(strings.Join(c.Request().Header.Values("Accept"), ","), ",") {
-		kind, params, err := mime.ParseMediaType(part)
-		if err != nil {
-			continue
-		}
-		q, err := strconv.ParseFloat(params["q"], 64)
-		if err != nil {
-			q = 1
-		}
+	for kind, q := range accepts(c) {
 		switch kind {
 		case activityJSON, linkedData:
 			activity = max(activity, q)
@@ -40,6 +32,24 @@ func wantsActivity(c echo.Context, otherwise bool) bool {
 		return otherwise
 	}
 	return activity > 0 && activity >= page
+}
+
+// accepts are the media types of a client's Accept header with their weights (RFC
+// 9110 §12.5.1), without their other parameters.
+func accepts(c echo.Context) map[string]float64 {
+	kinds := map[string]float64{}
+	for _, part := range strings.Split(strings.Join(c.Request().Header.Values("Accept"), ","), ",") {
+		kind, params, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		q, err := strconv.ParseFloat(params["q"], 64)
+		if err != nil {
+			q = 1
+		}
+		kinds[kind] = max(kinds[kind], q)
+	}
+	return kinds
 }
 
 // either serves the ActivityStreams document of a page's address to those who

@@ -63,7 +63,7 @@ func TestHiddenCountsLeakNowhere(t *testing.T) {
 		s.vote(c, "Ja", ja)
 		s.vote(c, "Nee", nee)
 		for _, path := range []string{"/", "/@gemeente", "/tags/speeltuin", "/@gemeente/feed.atom", "/feed.rss", "/consultations/speeltuin/feed.json", "/calendar.ics",
-			"/api/v1/events", "/api/v1/consultations/speeltuin/result", "/consultations/speeltuin", "/consultations/speeltuin/result.json"} {
+			"/api/v1/events", "/api/v1/consultations/speeltuin/result", "/consultations/speeltuin", "/consultations/speeltuin/result", "/consultations/speeltuin/replies", "/consultations/speeltuin/result.json"} {
 			w := s.get(path)
 			if w.Code != 200 {
 				t.Fatalf("%s: %d", path, w.Code)
@@ -106,8 +106,8 @@ func TestClosedConsultationShowsTheSameEverywhere(t *testing.T) {
 	s.vote(c, "Ja", 3)
 	s.vote(c, "Nee", 1)
 	s.close(c)
-	d := s.page("/consultations/speeltuin", 200, "Accept-Language", "nl")
-	if got := text(d, "section[aria-labelledby=result] figure + table tbody tr:first-child"); got != "Ja375%" {
+	d := s.page("/consultations/speeltuin/result", 200, "Accept-Language", "nl")
+	if got := text(d, "section[aria-labelledby=answer] figure + table tbody tr:first-child"); got != "Ja375%" {
 		t.Errorf("first row is %q", got)
 	}
 	if w, _ := d.Find("figure svg rect.bar").First().Attr("width"); w != "75.0%" {
@@ -143,7 +143,7 @@ func TestFewBallotsGiveTotalsAndSaySoBefore(t *testing.T) {
 		t.Error("the page does not say beforehand what few votes mean")
 	}
 	s.close(c)
-	if d := s.page("/consultations/speeltuin", 200, "Accept-Language", "nl"); d.Find("figure").Length() == 0 {
+	if d := s.page("/consultations/speeltuin/result", 200, "Accept-Language", "nl"); d.Find("figure").Length() == 0 {
 		t.Error("the page hides the totals that every server has received")
 	}
 }
@@ -152,12 +152,12 @@ func TestLiveCounts(t *testing.T) {
 	s := newSite(t)
 	c := s.publish("speeltuin", live, batch(2))
 	s.vote(c, "Nee", 3)
-	if d := s.page("/consultations/speeltuin", 200); d.Find("figure").Length() != 0 {
+	if d := s.page("/consultations/speeltuin/result", 200); d.Find("figure").Length() != 0 {
 		t.Error("of three ballots a batch of two is shown, and the third stays behind alone")
 	}
 	s.vote(c, "Nee", 4) // one more
 	s.vote(c, "Anders", 1)
-	d := s.page("/consultations/speeltuin", 200, "Accept-Language", "en")
+	d := s.page("/consultations/speeltuin/result", 200, "Accept-Language", "en")
 	if got := text(d, "figure"); !strings.Contains(got, "Nee: 100%") {
 		t.Errorf("chart says %q", got)
 	}
@@ -242,92 +242,6 @@ func TestDraftDoesNotExist(t *testing.T) {
 	}
 }
 
-func TestThread(t *testing.T) {
-	s := newSite(t)
-	c := s.publish("speeltuin")
-	anna := s.reply(c, "anna", "", "<p>Graag een glijbaan.</p>")
-	s.reply(c, "carol", "", "<p>Liever niet.</p>")
-	bob := s.reply(c, "bob", anna, "<p>Eens met Anna.</p>")
-	spam := s.reply(c, "spam", anna, "<p>Koop nu horloges.</p>")
-	s.ok(s.service.HideReply(t.Context(), spam, "reclame"))
-	s.advance(time.Second)
-	answer, err := s.service.Answer(t.Context(), bob, "Dank u, wij nemen dit mee.")
-	s.ok(err)
-	deep := s.config.URLs.Object(answer.ID)
-	for i := range 6 {
-		deep = s.reply(c, fmt.Sprintf("diep%d", i), deep, "<p>Dieper.</p>")
-	}
-	s.reply(c, "wees", "https://elders.example/notes/verwijderd", "<p>Mijn ouder is weg.</p>")
-	_, err = s.service.Announce(t.Context(), c.ID, participation.Erratum, "Er stond een tikfout.")
-	s.ok(err)
-
-	d := s.page("/consultations/speeltuin", 200, "Accept-Language", "nl")
-	roots := d.Find("section > ol.thread > li")
-	if roots.Length() != 3 {
-		t.Fatalf("%d conversations, want 3", roots.Length())
-	}
-	first := roots.First()
-	if got := strings.TrimSpace(first.Find("article").First().Find(".reply-words").Text()); got != "Graag een glijbaan." {
-		t.Errorf("oldest conversation begins with %q", got)
-	}
-	second := first.ChildrenFiltered("ol").ChildrenFiltered("li")
-	if second.Length() != 2 {
-		t.Errorf("%d answers under the first, want 2", second.Length())
-	}
-	official := second.First().ChildrenFiltered("ol").Find("article.official").First()
-	if !strings.Contains(official.Text(), "Dank u, wij nemen dit mee.") || !strings.Contains(official.Text(), "Antwoord van de gemeente") {
-		t.Errorf("official answer: %q", official.Text())
-	}
-	body := text(d, "body")
-	if strings.Contains(body, "horloges") || strings.Contains(body, "spam@") {
-		t.Error("a hidden reply is shown, or named")
-	}
-	for _, want := range []string{"Verborgen door de gemeente. De reden: reclame", "De gemeente heeft 1 reactie verborgen.", "Er stond een tikfout.", "Mijn ouder is weg.", "Antwoord aan diep"} {
-		if !strings.Contains(body, want) {
-			t.Errorf("the page lacks %q", want)
-		}
-	}
-	if d.Find("ol ol ol ol ol ol").Length() != 0 {
-		t.Error("replies are indented without limit")
-	}
-	if got := d.Find("article.reply:not(.official):not(.soft)").Length(); got != 10 {
-		t.Errorf("%d replies shown, want 10", got)
-	}
-	post := s.page("/consultations/speeltuin/posts/"+answer.ID, 200, "Accept-Language", "nl")
-	if !strings.Contains(text(post, "article"), "Dank u") {
-		t.Error("the answer's own page lacks its words")
-	}
-}
-
-func TestThreadsThatAnswerEachOther(t *testing.T) {
-	s := newSite(t)
-	c := s.publish("speeltuin")
-	s.reply(c, "ei", "https://elders.example/notes/kip", "<p>Eerst het ei.</p>")
-	s.reply(c, "kip", "https://elders.example/notes/ei", "<p>Eerst de kip.</p>")
-	s.reply(c, "zelf", "https://elders.example/notes/zelf", "<p>Ik antwoord mezelf.</p>")
-	if got := s.page("/consultations/speeltuin", 200).Find("article.reply").Length(); got != 3 {
-		t.Errorf("%d replies shown, want 3", got)
-	}
-}
-
-func TestLongThreadsHavePages(t *testing.T) {
-	s := newSite(t)
-	c := s.publish("speeltuin")
-	for i := range 60 {
-		s.reply(c, fmt.Sprintf("burger%d", i), "", "<p>Reactie.</p>")
-	}
-	for page, want := range map[string]int{"": 50, "?page=1": 50, "?page=2": 10, "?page=99": 10, "?page=-1": 50, "?page=x": 50} {
-		d := s.page("/consultations/speeltuin"+page, 200)
-		if got := d.Find("article.reply").Length(); got != want {
-			t.Errorf("%q: %d replies, want %d", page, got, want)
-		}
-	}
-	d := s.page("/consultations/speeltuin?lang=en", 200)
-	if href, _ := d.Find("a[rel=next]").Attr("href"); href != "/consultations/speeltuin?page=2&lang=en#replies" {
-		t.Errorf("next page is %q", href)
-	}
-}
-
 func TestLanguage(t *testing.T) {
 	s := newSite(t)
 	s.publish("speeltuin")
@@ -357,7 +271,7 @@ func TestLanguage(t *testing.T) {
 func TestUnchangedPageIsNotSentAgain(t *testing.T) {
 	s := newSite(t)
 	c := s.publish("speeltuin")
-	for _, path := range []string{"/consultations/speeltuin", "/consultations/speeltuin/result.json", "/@gemeente/feed.atom"} {
+	for _, path := range []string{"/consultations/speeltuin", "/consultations/speeltuin/result", "/consultations/speeltuin/replies", "/consultations/speeltuin/result.json", "/@gemeente/feed.atom"} {
 		tag := s.get(path).Header().Get("ETag")
 		if w := s.get(path, "If-None-Match", `"x", `+tag); tag == "" || w.Code != 304 || w.Body.Len() != 0 {
 			t.Errorf("%s: %d with %d bytes for a known ETag %q", path, w.Code, w.Body.Len(), tag)
@@ -410,6 +324,8 @@ func TestPagesAreWellMade(t *testing.T) {
 	s.ok(err)
 	mine := "/my-data/" + s.service.DataToken("https://elders.example/users/Ja0")
 	for _, path := range []string{"/", "/about", "/@gemeente", "/tags/speeltuin", "/consultations/speeltuin", "/consultations/dicht", "/nergens", "/api", mine, "/my-data/x",
+		"/how-it-works", "/privacy", "/accessibility", "/moderation", "/archive", "/archive/2026", "/consultations/speeltuin/result", "/consultations/klaar/result",
+		"/consultations/speeltuin/replies", "/consultations/speeltuin/replies?order=oldest", "/consultations/speeltuin/replies/1", "/consultations/dicht/replies",
 		"/logs", "/consultations/klaar", "/consultations/klaar/dataset", "/consultations/klaar/figures", "/consultations/klaar/ballots", "/consultations/klaar/ballots?code=x",
 		"/consultations/klaar/ballots?code=AAAAAAAAAAAAAAAA", "/consultations/dicht/dataset", bon, "/consultations/klaar/receipt/x"} {
 		for _, lang := range []string{"nl", "en"} {

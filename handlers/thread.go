@@ -1,20 +1,16 @@
 package handlers
 
 import (
-	"context"
+	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	"inspraak/participation"
 	"inspraak/web"
 )
 
-const (
-	maxIndent   = 4  // deeper replies are shown at this depth, with whom they answer
-	threadsPage = 50 // conversations on one page
-)
+const maxIndent = 4 // deeper replies are shown at this depth, with whom they answer
 
 // postView is a message of the municipality.
 type postView struct {
@@ -34,12 +30,15 @@ type threadItem struct {
 	To                                        string // whom it answers, where the indent does not show it
 	At, EditedAt                              time.Time
 	Body                                      web.HTML
+	Whole                                     string // where to read all of it; empty: Body is all
 	Images                                    int
 	Children                                  []*threadItem
+	More                                      int    // replies of its conversation that are not here
+	MoreURL                                   string // where they are
 
-	order   time.Time
-	address string // what others name as what they answer
-	parent  string
+	order           time.Time
+	address, parent string // what others name as what they answer; what it answers
+	words, page     string // all of it, and where that can be read
 }
 
 func (h *handler) postView(p page, c participation.Consultation, channel participation.Channel, post participation.Post) postView {
@@ -49,62 +48,12 @@ func (h *handler) postView(p page, c participation.Consultation, channel partici
 	}
 }
 
-// addThread adds replies and posts: notices and corrections on top, results at
-// the numbers, answers where the citizen asked.
-func (h *handler) addThread(ctx context.Context, v *consultationView, c participation.Consultation, channel participation.Channel, number string) error {
-	posts, err := h.Service.Posts(ctx, c.ID)
-	if err != nil {
-		return err
-	}
-	replies, err := h.Service.Replies(ctx, participation.ReplyFilter{Consultation: c.ID, All: true})
-	if err != nil {
-		return err
-	}
-	var items []*threadItem
-	for _, r := range replies {
-		items = append(items, h.replyItem(r, c))
-		if r.Standing == participation.Hidden {
-			v.Hidden++
-		}
-	}
-	for _, post := range posts {
-		view := h.postView(v.Page, c, channel, post)
-		switch post.Kind {
-		case participation.Notice, participation.Erratum:
-			v.Notices = append(v.Notices, view)
-		case participation.CheckpointPost: // for other servers' archives, no word to citizens
-		case participation.Closing:
-			v.Results = append(v.Results, view)
-		default:
-			items = append(items, &threadItem{
-				Anchor: "post-" + post.ID, Official: true, Kind: post.Kind, Name: channel.Title, NameLang: channel.Language,
-				URL: view.URL, Lang: post.Language, At: view.At, Body: view.Body,
-				order: post.Published, address: h.URLs.Object(post.ID), parent: post.InReplyTo,
-			})
-		}
-	}
-	roots := threads(items)
-	n, pages := 1, max(1, (len(roots)+threadsPage-1)/threadsPage)
-	if asked, err := strconv.Atoi(number); err == nil {
-		n = min(max(asked, 1), pages)
-	}
-	v.Thread = roots[min((n-1)*threadsPage, len(roots)):min(n*threadsPage, len(roots))]
-	link := func(n int) string {
-		return v.Page.To("/consultations/" + c.Slug + "?page=" + strconv.Itoa(n) + "#replies")
-	}
-	if n > 1 {
-		v.Previous = link(n - 1)
-	}
-	if n < pages {
-		v.Next = link(n + 1)
-	}
-	return nil
+func sortByTime(posts []postView) {
+	slices.SortStableFunc(posts, func(a, b postView) int { return a.At.Compare(b.At) })
 }
 
-func (h *handler) replyItem(r participation.Reply, c participation.Consultation) *threadItem {
-	i := &threadItem{
-		Anchor: "reply-" + digest([]byte(r.ID))[:12], order: r.Received, address: r.ID, parent: r.Parent,
-	}
+func (h *handler) replyItem(about head, r participation.Reply, c participation.Consultation) *threadItem {
+	i := &threadItem{Anchor: fmt.Sprintf("reply-%d", r.Number), order: r.Received, address: r.ID, parent: r.Parent}
 	if r.Standing == participation.Hidden { // no name either: the reason should blame words, not a person
 		i.Hidden, i.Reason = true, r.Reason
 		return i
@@ -113,7 +62,8 @@ func (h *handler) replyItem(r participation.Reply, c participation.Consultation)
 	if i.Name == "" {
 		i.Name = r.Author.Handle
 	}
-	i.Body, i.Images, i.At = web.HTML(softenMentions(r.HTML)), r.Images, h.local(r.Published, c.Zone)
+	i.words, i.Images, i.At = r.HTML, r.Images, h.local(r.Published, c.Zone)
+	i.page = about.replyURL(r)
 	end := c.ClosesAt
 	if !c.ClosedAt.IsZero() {
 		end = c.ClosedAt
@@ -123,6 +73,48 @@ func (h *handler) replyItem(r participation.Reply, c participation.Consultation)
 		i.Edited, i.EditedAt = true, h.local(r.Updated, c.Zone)
 	}
 	return i
+}
+
+// replyURL is where the site shows all of a reply, among what was said around it.
+func (v head) replyURL(r participation.Reply) string {
+	return v.Page.To(fmt.Sprintf("%s/replies/%d#reply-%d", v.base, r.Number, r.Number))
+}
+
+func (h *handler) answerItem(about head, p participation.Post, c participation.Consultation, channel participation.Channel) *threadItem {
+	view := h.postView(about.Page, c, channel, p)
+	return &threadItem{
+		Anchor: "post-" + p.ID, Official: true, Kind: p.Kind, Name: channel.Title, NameLang: channel.Language,
+		URL: view.URL, Lang: p.Language, At: view.At, words: p.HTML, page: view.URL,
+		order: p.Published, address: h.URLs.Object(p.ID), parent: p.InReplyTo,
+	}
+}
+
+// maxWords bounds how much of what people wrote one page holds, in bytes of HTML.
+const maxWords = 64 << 10
+
+// fill puts the words of all items in: cut short as far as they do not fit on a
+// page together, long ones first, but for those of the item named whole.
+func fill(items []*threadItem, whole string) {
+	most := 2000
+	for _, shorter := range []int{2000, 1000, 500, 300, 200} {
+		most = shorter
+		sum := 0
+		for _, i := range items {
+			sum += min(len(i.words), most)
+		}
+		if sum <= maxWords {
+			break
+		}
+	}
+	for _, i := range items {
+		words, cut := i.words, false
+		if i.Anchor != whole {
+			if words, cut = participation.Shortened(words, most); cut {
+				i.Whole = i.page
+			}
+		}
+		i.Body = web.HTML(softenMentions(words))
+	}
 }
 
 // leadingMentions are the names that apps put before the words of a reply: links

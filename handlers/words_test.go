@@ -7,6 +7,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"inspraak/handlers"
 	"inspraak/participation"
 )
 
@@ -84,19 +85,22 @@ func TestClosedConsultationStartsWithItsResult(t *testing.T) {
 	s.close(c)
 	d := s.page("/consultations/speeltuin", 200, "Accept-Language", "nl")
 	says(t, d, "main", []string{"Er zijn geen reacties.", "Reageren kan nog wel."}, invitations)
-	says(t, d, "section[aria-labelledby=result] p.lead", []string{"4 mensen hebben gestemd. Het vaakst gekozen: Ja (3 keer, 75%)."}, nil)
+	says(t, d, "section[aria-labelledby=result] p.lead", []string{"Het vaakst gekozen: Ja, door 3 van de 4 stemmers (75%)."}, nil)
+	d = s.page("/consultations/speeltuin/result", 200, "Accept-Language", "nl")
+	says(t, d, "section[aria-labelledby=answer]", []string{"Het vaakst gekozen: Ja, door 3 van de 4 stemmers (75%). 4 mensen hebben gestemd."}, nil)
+	says(t, d, "section[aria-labelledby=refused]", []string{"Te laat binnengekomen0", "Afzender kon niet worden gecontroleerd0", "later ingetrokken door de stemmer0"}, nil)
 	html, err := d.Find("main").Html()
 	s.ok(err)
 	at := 0
-	for _, next := range []string{"<h1", "p class=\"lead\"", "<figure", "<table", "Wij denken aan het park"} {
+	for _, next := range []string{"<h1", "p class=\"lead\"", "<figure", "<table", "id=\"accounts\"", "id=\"refused\"", "id=\"limits\"", "id=\"check\""} {
 		found := strings.Index(html[at:], next)
 		if found < 0 {
 			t.Fatalf("%q does not come after what should stand above it", next)
 		}
 		at += found
 	}
-	says(t, s.page("/consultations/speeltuin", 200, "Accept-Language", "en"), "p.lead",
-		[]string{"4 people voted. Chosen most: Ja (3 times, 75%)."}, nil)
+	says(t, s.page("/consultations/speeltuin/result", 200, "Accept-Language", "en"), "p.lead",
+		[]string{"Chosen most: Ja, by 3 of 4 voters (75%)."}, nil)
 }
 
 func TestResultInWords(t *testing.T) {
@@ -105,9 +109,9 @@ func TestResultInWords(t *testing.T) {
 		ja, nee int
 		want    string
 	}{
-		{"tie", 2, 2, "4 mensen hebben gestemd. Het vaakst gekozen: Ja, Nee (elk 2 keer, 50%)."},
-		{"nobody", 0, 0, "0 mensen hebben gestemd."},
-		{"one", 0, 1, "1 persoon heeft gestemd. Het vaakst gekozen: Nee (1 keer, 100%)."},
+		{"tie", 2, 2, "Even vaak gekozen: Ja, Nee, elk door 2 van de 4 stemmers (50%)."},
+		{"nobody", 0, 0, "Niemand heeft gestemd."},
+		{"one", 0, 1, "Het vaakst gekozen: Nee, door 1 van de 1 stemmer (100%)."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSite(t)
@@ -149,7 +153,7 @@ func TestThreadTellsTimesBriefly(t *testing.T) {
 	s.reply(c, "anna", "", "<p>Graag.</p>")
 	s.close(c)
 	s.reply(c, "laat", "", "<p>Ik ook.</p>")
-	d := s.page("/consultations/speeltuin", 200, "Accept-Language", "nl")
+	d := s.page("/consultations/speeltuin/replies?order=oldest", 200, "Accept-Language", "nl")
 	first, last := d.Find("article.reply").First(), d.Find("article.reply").Last()
 	if got := first.Find(".meta time").Text(); got != "2 mrt 2026, 10:00" {
 		t.Errorf("time of a reply is %q", got)
@@ -157,7 +161,7 @@ func TestThreadTellsTimesBriefly(t *testing.T) {
 	if at, _ := first.Find(".meta time").Attr("datetime"); at != "2026-03-02T09:00:01Z" {
 		t.Errorf("and for machines %q", at)
 	}
-	if n := strings.Count(text(d, "section[aria-labelledby=replies]"), "Nederlandse tijd"); n != 1 {
+	if n := strings.Count(text(d, "main"), "Nederlandse tijd"); n != 1 {
 		t.Errorf("the zone is told %d times, want once", n)
 	}
 	if strings.Contains(first.Text(), "na sluiting") || !strings.Contains(last.Find(".meta").Text(), "na sluiting") {
@@ -177,7 +181,7 @@ func TestLeadingMentionsAreSoft(t *testing.T) {
 		"website": {`<p><a href="https://elders.example/">elders</a> Graag.</p>`, ""},
 	} {
 		s.reply(c, name, "", r.html)
-		d := s.page("/consultations/speeltuin", 200)
+		d := s.page("/consultations/speeltuin/replies?order=oldest", 200)
 		last := d.Find("article.reply").Last()
 		if got := strings.TrimSpace(last.Find(".mention").Text()); got != r.soft {
 			t.Errorf("%s: soft is %q, want %q", name, got, r.soft)
@@ -188,17 +192,53 @@ func TestLeadingMentionsAreSoft(t *testing.T) {
 	}
 }
 
-func TestAboutAnswersWhatPeopleAsk(t *testing.T) {
-	s := newSite(t)
-	for lang, want := range map[string][]string{
-		"nl": {"Deze site is van Gemeente Voorbeeld", "inspraak@voorbeeld.example", "Wij zijn Voorbeeld.", "verzegelde stembiljetten",
-			"Uw eigen server kent uw stem wel", "geen cookies", "De eerste stem telt.", "Het moment waarop onze server de stem ontvangt",
-			"Eén account is niet altijd één mens.", "Kunt u de telling vertrouwen?", "verzegeld in een openbaar logboek"},
-		"en": {"This site belongs to Gemeente Voorbeeld", "inspraak@voorbeeld.example", "We are Voorbeeld.", "sealed ballots",
-			"Your own server does know your vote", "no cookies", "The first vote counts", "when our server receives the vote",
-			"One account is not always one person.", "Can you trust the count?", "sealed in a public log"},
+// What people ask of such a site has an answer on the page where they look for it.
+func TestPagesAnswerWhatPeopleAsk(t *testing.T) {
+	s := newSite(t, func(c *handlers.Config) {
+		c.Privacy = map[string]string{"nl": "<p>Onze FG is Anna.</p>"}
+		c.DataWords = map[string]string{"nl": "gegevens", "en": "my data"}
+	})
+	for path, texts := range map[string]map[string][]string{
+		"/about": {
+			"nl": {"Deze site is van Gemeente Voorbeeld", "inspraak@voorbeeld.example", "Wij zijn Voorbeeld."},
+			"en": {"This site belongs to Gemeente Voorbeeld", "inspraak@voorbeeld.example", "We are Voorbeeld."},
+		},
+		"/how-it-works": {
+			"nl": {"De eerste stem telt.", "Het moment waarop onze server de stem ontvangt", "Eén account is niet altijd één mens.", "Kunt u de telling vertrouwen?",
+				"verzegeld in een openbaar logboek", "één van de manieren", "komt niet hoger", "met dit woord: code"},
+			"en": {"The first vote counts", "when our server receives the vote", "One account is not always one person.", "Can you trust the count?",
+				"sealed in a public log", "one of the ways", "comes no higher", "with this word: my code"},
+		},
+		"/privacy": {
+			"nl": {"Onze FG is Anna.", "Uw eigen server.", "geen cookies", "met alleen dit erin: gegevens", "inspraak@voorbeeld.example"},
+			"en": {"Onze FG is Anna.", "Your own server.", "no cookies", "with only this in it: my data", "inspraak@voorbeeld.example"},
+		},
+		"/accessibility": {
+			"nl": {"Er is nog geen verklaring bekend", "Er is nog geen onderzoek bekend.", "inspraak@voorbeeld.example"},
+			"en": {"No statement is known", "No audit is known yet.", "inspraak@voorbeeld.example"},
+		},
 	} {
-		says(t, s.page("/about", 200, "Accept-Language", lang), "main", want, nil)
+		for lang, want := range texts {
+			says(t, s.page(path, 200, "Accept-Language", lang), "main", want, nil)
+		}
+	}
+	if lang := s.page("/privacy", 200, "Accept-Language", "en").Find("section[aria-labelledby=own] div").AttrOr("lang", ""); lang != "nl" {
+		t.Errorf("the municipality's Dutch words on an English page say lang=%q", lang)
+	}
+}
+
+func TestAccessibilityStatement(t *testing.T) {
+	s := newSite(t, func(c *handlers.Config) {
+		c.Accessibility = handlers.Accessibility{Statement: "https://www.toegankelijkheidsverklaring.nl/register/1", Status: "B",
+			Audited: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), Contact: "toegankelijk@voorbeeld.example"}
+	})
+	d := s.page("/accessibility", 200, "Accept-Language", "nl")
+	says(t, d, "main", []string{"B: de site voldoet gedeeltelijk aan de eisen.", "5 januari 2026", "toegankelijk@voorbeeld.example"}, []string{"bekend", "inspraak@voorbeeld.example"})
+	if d.Find(`main a[href="https://www.toegankelijkheidsverklaring.nl/register/1"]`).Length() != 1 {
+		t.Error("no link to the statement")
+	}
+	if w := s.get("/toegankelijkheid?lang=en"); w.Code != 301 || w.Header().Get("Location") != "/accessibility?lang=en" {
+		t.Errorf("/toegankelijkheid: %d to %q", w.Code, w.Header().Get("Location"))
 	}
 }
 
@@ -213,12 +253,19 @@ func TestPagesIntroduceThemselves(t *testing.T) {
 	s.ok(err)
 	titles := map[string]string{}
 	for path, p := range map[string]struct{ title, description string }{
-		"/":                        {"Alle consultaties", "Hier leest u welke vragen"},
-		"/about":                   {"Over deze site", "Op deze site stelt Gemeente Voorbeeld"},
-		"/logs":                    {"Stemlogboeken", "Elke stem die telt"},
-		"/@gemeente":               {"Gemeente Voorbeeld", "Vragen van de gemeente."},
-		"/tags/speeltuin":          {"#speeltuin", "1 consultatie over dit onderwerp."},
-		"/consultations/speeltuin": {"Komt er een speeltuin?", "Wij denken aan het park: daar & nergens anders. Een lang verhaal."},
+		"/":                                {"Alle consultaties", "Hier leest u welke vragen"},
+		"/about":                           {"Over deze site", "Op deze site stelt Gemeente Voorbeeld"},
+		"/how-it-works":                    {"Zo werkt het", "Zo vraagt Gemeente Voorbeeld"},
+		"/privacy":                         {"Privacy", "Hier leest u wat deze site van u bewaart"},
+		"/accessibility":                   {"Toegankelijkheid", "Iedereen moet deze site"},
+		"/moderation":                      {"Moderatie in cijfers", "Hoe vaak wij reacties"},
+		"/archive":                         {"Archief", "Alle vragen die gesloten zijn"},
+		"/consultations/speeltuin/result":  {"Uitslag: Komt er een speeltuin?", "De uitslag van: Komt er"},
+		"/consultations/speeltuin/replies": {"Reacties: Komt er een speeltuin?", "De reacties op: Komt er"},
+		"/logs":                            {"Stemlogboeken", "Elke stem die telt"},
+		"/@gemeente":                       {"Gemeente Voorbeeld", "Vragen van de gemeente."},
+		"/tags/speeltuin":                  {"#speeltuin", "1 consultatie over dit onderwerp."},
+		"/consultations/speeltuin":         {"Komt er een speeltuin?", "Wij denken aan het park: daar & nergens anders. Een lang verhaal."},
 		"/consultations/speeltuin/posts/" + post.ID: {"Bericht van de gemeente: Komt er een speeltuin?", "Er is een bijeenkomst."},
 	} {
 		d := s.page(path, 200, "Accept-Language", "nl")

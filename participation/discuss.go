@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"inspraak/participation/markup"
@@ -14,7 +15,11 @@ import (
 // leaves only a number. A reply known already, or one whose Delete came first,
 // changes nothing.
 func (s *Service) AddReply(ctx context.Context, r Reply, public bool) error {
-	err := s.store.Update(ctx, func(tx Tx) error {
+	about, err := s.answered(ctx, r.Parent)
+	if err != nil {
+		return fmt.Errorf("add reply: %w", err)
+	}
+	err = s.store.Update(ctx, func(tx Tx) error {
 		c, err := tx.Consultation(r.Consultation)
 		if err != nil {
 			return err
@@ -34,6 +39,9 @@ func (s *Service) AddReply(ctx context.Context, r Reply, public bool) error {
 				return err
 			}
 		}
+		if r.Thread, err = conversation(tx, c, about); err != nil {
+			return err
+		}
 		r.Consultation, r.Standing, r.Received = c.ID, Shown, s.now()
 		r.HTML, r.Author.Name = markup.Reply(r.HTML), markup.Name(r.Author.Name)
 		if r.Published.IsZero() || r.Published.After(r.Received) {
@@ -50,6 +58,30 @@ func (s *Service) AddReply(ctx context.Context, r Reply, public bool) error {
 		return fmt.Errorf("add reply: %w", err)
 	}
 	return nil
+}
+
+// answered is the reply under which what answers an address stands: itself, or, if
+// it is an answer of the municipality, what that answers.
+func (s *Service) answered(ctx context.Context, address string) (reply string, err error) {
+	id, ours := strings.CutPrefix(address, s.site.Object(""))
+	if !ours {
+		return address, nil
+	}
+	p, err := s.Post(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return address, nil
+	}
+	return p.InReplyTo, err
+}
+
+// conversation is that of the reply which another answers; 0 if it is not here, or
+// stands under another consultation.
+func conversation(tx Tx, c Consultation, reply string) (int64, error) {
+	r, err := tx.Reply(reply)
+	if errors.Is(err, ErrNotFound) || err == nil && r.Consultation != c.ID {
+		return 0, nil
+	}
+	return r.Thread, err
 }
 
 // EditReply replaces the words of a reply that is here, if the edit is its

@@ -129,6 +129,9 @@ func (l *blockList) changed() {
 	l.read = time.Time{}
 }
 
+// OfServer tells whether a block concerns a whole server.
+func (b Block) OfServer() bool { return !strings.Contains(b.Subject, "://") }
+
 // Covers tells whether a block concerns an actor id on a host (in punycode,
 // with its port if it has one). A blocked host covers its subdomains.
 func (b Block) Covers(actor, host string) bool {

@@ -26,9 +26,11 @@ const (
 // Reply is a citizen's public message in a consultation's thread. Its words
 // belong to its author, who may edit or delete it at any time.
 type Reply struct {
+	Number       int64  // small and internal: the store's own key, in order of arrival
 	ID           string // address of the remote object
 	Place        int64  // place of the event that added it: by this the log names it, which says nothing once it is deleted
 	Consultation string // ID of the consultation
+	Thread       int64  // number of its conversation, from 1 on in each consultation; SaveReply begins one for 0
 	Parent       string // address of what it answers
 	Author       Author
 	HTML         string // made safe

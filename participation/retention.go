@@ -175,7 +175,7 @@ func (s *Service) erase(tx Tx, r Reply) error {
 		return err
 	}
 	received := r.Received.UTC().Truncate(days)
-	return tx.SaveReply(Reply{ID: s.erasedID(r), Place: r.Place, Consultation: r.Consultation, Visibility: r.Visibility, Standing: Hidden,
+	return tx.SaveReply(Reply{ID: s.erasedID(r), Place: r.Place, Thread: r.Thread, Consultation: r.Consultation, Visibility: r.Visibility, Standing: Hidden,
 		Reason: r.Reason, HiddenAt: r.HiddenAt.UTC().Truncate(days), Published: received, Received: received})
 }
 

@@ -42,7 +42,24 @@ type Reader interface {
 	Result(ctx context.Context, consultation string) (Result, error) // newest snapshot
 	Replies(ctx context.Context, f ReplyFilter) ([]Reply, error)
 	Reply(ctx context.Context, id string) (Reply, error)
+	// LastConversation is the number of the one that began last, 0 if there is none.
+	LastConversation(ctx context.Context, number int64) (int64, error)
+	// Conversations reads those that are still here of a consultation, hidden
+	// replies included: up to most replies of each, in the order asked for.
+	Conversations(ctx context.Context, number int64, conversations []int64, most int) ([]Conversation, error)
+	// Conversation is that in which a reply stands, by their numbers: up to limit
+	// of its replies from offset on, or, with a negative offset, from the last
+	// multiple of limit at which the reply is among them. ErrNotFound if the
+	// consultation has no such reply.
+	Conversation(ctx context.Context, number, reply int64, limit, offset int) (c Conversation, first int, err error)
+	// HiddenReplies counts those of a consultation by reason.
+	HiddenReplies(ctx context.Context, number int64) (map[string]int, error)
+	// Answers lists the municipality's answers to replies, oldest first.
+	Answers(ctx context.Context, replies []string) ([]Post, error)
+	// Moderation counts what moderators did, by month, newest first, and reason.
+	Moderation(ctx context.Context) ([]Moderated, error)
 	Posts(ctx context.Context, consultation string) ([]Post, error) // oldest first
+	PostsOf(ctx context.Context, consultation string, kind PostKind) ([]Post, error)
 	Post(ctx context.Context, id string) (Post, error)
 	// Find lists what has all of the terms, newest first, and counts all hits; a
 	// limit of 0 only counts.
@@ -154,6 +171,7 @@ type ReplyFilter struct {
 	Consultation string
 	Author       string // actor id
 	All          bool   // hidden ones too
+	Newest       bool   // newest first; of a consultation only
 	Limit        int    // 0: all
 	Offset       int
 }

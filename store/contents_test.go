@@ -214,6 +214,8 @@ func TestRepliesAndGestures(t *testing.T) {
 		}
 		return errors.Join(tx.SaveReply(d), tx.SaveReply(b), tx.SaveReply(reply("a", "c1", "eve", 0)), tx.SaveReply(a))
 	})
+	d.Number, b.Number, a.Number = 1, 2, 3 // in the order of arrival, each a conversation of its own
+	d.Thread, b.Thread, a.Thread = 1, 1, 2
 	for _, test := range []struct {
 		filter participation.ReplyFilter
 		want   []participation.Reply
@@ -223,6 +225,8 @@ func TestRepliesAndGestures(t *testing.T) {
 		{participation.ReplyFilter{All: true, Limit: 1, Offset: 1}, []participation.Reply{b}},
 		{participation.ReplyFilter{Consultation: "c1"}, []participation.Reply{a}},
 		{participation.ReplyFilter{Consultation: "c1", All: true}, []participation.Reply{a, b}},
+		{participation.ReplyFilter{Consultation: "c1", All: true, Newest: true}, []participation.Reply{b, a}},
+		{participation.ReplyFilter{Consultation: "c1", Newest: true, Limit: 1}, []participation.Reply{a}},
 		{participation.ReplyFilter{Consultation: "c9"}, nil},
 		{participation.ReplyFilter{Author: a.Author.ID}, []participation.Reply{a, d}},
 		{participation.ReplyFilter{Author: a.Author.ID, Consultation: "c2"}, []participation.Reply{d}},

@@ -191,6 +191,7 @@ type prepared struct {
 	evidence      evidenceStatements
 	results       resultStatements
 	replies       replyStatements
+	conversations conversationStatements
 	moderation    moderationStatements
 	events        eventStatements
 	beats         beatStatements
@@ -214,6 +215,7 @@ func prepareAll(p *preparer) prepared {
 		evidence:      prepareEvidence(p),
 		results:       prepareResults(p),
 		replies:       prepareReplies(p),
+		conversations: prepareConversations(p),
 		moderation:    prepareModeration(p),
 		events:        prepareEvents(p),
 		beats:         prepareBeats(p),

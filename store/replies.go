@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	replyColumns = `r.id, coalesce(r.place, 0), c.id, r.parent, r.author, r.author_name, r.author_handle, r.author_url, r.html, r.language,
+	replyColumns = `r.number, r.id, coalesce(r.place, 0), c.id, r.thread, r.parent, r.author, r.author_name, r.author_handle, r.author_url, r.html, r.language,
 		r.url, r.visibility, r.standing, r.reason, r.hidden_at, r.published, r.updated, r.received, r.images`
 	replyAnswers = `, coalesce((SELECT a.place FROM reply a WHERE a.id = r.parent), 0)`
 	replySource  = ` FROM reply r JOIN consultation c ON c.number = r.consultation `
@@ -21,11 +21,11 @@ const (
 type replyStatements struct {
 	get                                  statement
 	inConsultation, byAuthor, everywhere *sql.Stmt
-	from, numbered, newest               *sql.Stmt
+	from, numbered, newest, newestAll    *sql.Stmt
 	ofActor, save, delete                *sql.Stmt
 	setGesture, unsetGesture, unsetAll   *sql.Stmt
 	gesturesOf, postsTo                  *sql.Stmt
-	post, posts, savePost                *sql.Stmt
+	post, posts, postsOf, savePost       *sql.Stmt
 }
 
 func prepareReplies(p *preparer) replyStatements {
@@ -34,6 +34,9 @@ func prepareReplies(p *preparer) replyStatements {
 		inConsultation: p.read(`SELECT ` + replyColumns + replySource + `
 			WHERE r.consultation = (SELECT number FROM consultation WHERE id = ?1) AND (?2 OR r.standing = 'shown')
 			ORDER BY r.received, r.id LIMIT ?3 OFFSET ?4`),
+		newestAll: p.read(`SELECT ` + replyColumns + replySource + `
+			WHERE r.consultation = (SELECT number FROM consultation WHERE id = ?1) AND (?2 OR r.standing = 'shown')
+			ORDER BY r.received DESC, r.id DESC LIMIT ?3 OFFSET ?4`),
 		byAuthor: p.read(`SELECT ` + replyColumns + replySource + `
 			WHERE r.author = ?1 AND (?2 = '' OR c.id = ?2) AND (?3 OR r.standing = 'shown')
 			ORDER BY r.received, r.id LIMIT ?4 OFFSET ?5`),
@@ -47,10 +50,11 @@ func prepareReplies(p *preparer) replyStatements {
 		newest: p.read(`SELECT ` + replyColumns + replySource + `
 			WHERE r.consultation = ? AND r.standing = 'shown' AND r.place IS NOT NULL ORDER BY r.place DESC LIMIT ?`),
 		ofActor: p.write(`SELECT ` + replyColumns + replySource + `WHERE r.author = ? ORDER BY r.received, r.id`),
-		save: p.write(`INSERT INTO reply (id, place, consultation, parent, author, author_name, author_handle, author_url, html,
+		save: p.write(`INSERT INTO reply (id, place, consultation, thread, parent, author, author_name, author_handle, author_url, html,
 			language, url, visibility, standing, reason, hidden_at, published, updated, received, images)
-			VALUES (?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET place = excluded.place, consultation = excluded.consultation, parent = excluded.parent,
+			VALUES (?, nullif(?, 0), ?, coalesce(nullif(?, 0), (SELECT coalesce(max(thread), 0) + 1 FROM reply WHERE consultation = ?)),
+			?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET place = excluded.place, parent = excluded.parent,
 			author = excluded.author, author_name = excluded.author_name, author_handle = excluded.author_handle,
 			author_url = excluded.author_url, html = excluded.html, language = excluded.language, url = excluded.url,
 			visibility = excluded.visibility, standing = excluded.standing, reason = excluded.reason, hidden_at = excluded.hidden_at,
@@ -70,6 +74,8 @@ func prepareReplies(p *preparer) replyStatements {
 		post: p.read(`SELECT ` + postColumns + postSource + `WHERE p.id = ?`),
 		posts: p.read(`SELECT ` + postColumns + postSource + `
 			WHERE p.consultation = (SELECT number FROM consultation WHERE id = ?) ORDER BY p.published, p.id`),
+		postsOf: p.read(`SELECT ` + postColumns + postSource + `
+			WHERE p.consultation = (SELECT number FROM consultation WHERE id = ?) AND p.kind = ? ORDER BY p.published, p.id`),
 		savePost: p.write(`INSERT INTO post (id, consultation, channel, kind, in_reply_to, mention, mention_name,
 			mention_handle, mention_url, source, html, language, published) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET consultation = excluded.consultation, channel = excluded.channel,
@@ -81,7 +87,7 @@ func prepareReplies(p *preparer) replyStatements {
 }
 
 func scanReply(row scanner) (r participation.Reply, err error) {
-	err = row(&r.ID, &r.Place, &r.Consultation, &r.Parent, &r.Author.ID, &r.Author.Name, &r.Author.Handle, &r.Author.URL,
+	err = row(&r.Number, &r.ID, &r.Place, &r.Consultation, &r.Thread, &r.Parent, &r.Author.ID, &r.Author.Name, &r.Author.Handle, &r.Author.URL,
 		&r.HTML, &r.Language, &r.URL, &r.Visibility, &r.Standing, &r.Reason, when{&r.HiddenAt},
 		when{&r.Published}, when{&r.Updated}, when{&r.Received}, &r.Images)
 	return r, err
@@ -104,6 +110,8 @@ func (d *DB) Replies(ctx context.Context, f participation.ReplyFilter) ([]partic
 	switch {
 	case f.Author != "":
 		return list(ctx, s.byAuthor, scanReply, f.Author, f.Consultation, f.All, limit(f.Limit), f.Offset)
+	case f.Consultation != "" && f.Newest:
+		return list(ctx, s.newestAll, scanReply, f.Consultation, f.All, limit(f.Limit), f.Offset)
 	case f.Consultation != "":
 		return list(ctx, s.inConsultation, scanReply, f.Consultation, f.All, limit(f.Limit), f.Offset)
 	}
@@ -153,6 +161,11 @@ func (d *DB) PostsTo(ctx context.Context, actor string) ([]participation.Post, e
 	return list(ctx, d.replies.postsTo, scanPost, actor)
 }
 
+// PostsOf implements participation.Reader.
+func (d *DB) PostsOf(ctx context.Context, consultation string, kind participation.PostKind) ([]participation.Post, error) {
+	return list(ctx, d.replies.postsOf, scanPost, consultation, kind)
+}
+
 // Post implements participation.Reader.
 func (d *DB) Post(ctx context.Context, id string) (participation.Post, error) {
 	p, err := scanPost(one(ctx, d.replies.post, id))
@@ -165,13 +178,14 @@ func (t *tx) Reply(id string) (participation.Reply, error) {
 	return r, named(err, "reply", id)
 }
 
-// SaveReply implements participation.Tx.
+// SaveReply implements participation.Tx. Number, consultation and conversation of
+// one that is there stay as they are.
 func (t *tx) SaveReply(r participation.Reply) error {
 	number, err := t.number(r.Consultation)
 	if err != nil {
 		return named(err, "save reply", r.ID)
 	}
-	row, err := column[int64](t.query(t.db.replies.save, r.ID, r.Place, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
+	row, err := column[int64](t.query(t.db.replies.save, r.ID, r.Place, number, r.Thread, number, r.Parent, r.Author.ID, r.Author.Name, r.Author.Handle,
 		r.Author.URL, r.HTML, r.Language, r.URL, r.Visibility, r.Standing, r.Reason, ms(r.HiddenAt),
 		ms(r.Published), ms(r.Updated), ms(r.Received), r.Images))
 	if err == nil {

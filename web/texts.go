@@ -171,6 +171,11 @@ func (t *texts) dayElement(at time.Time) template.HTML {
 	return template.HTML(`<time datetime="` + at.Format(time.DateOnly) + `">` + template.HTMLEscapeString(words) + `</time>`)
 }
 
+// month is the month of a time.
+func (t *texts) month(at time.Time) string {
+	return t.text(fmt.Sprintf("time.month.%d", at.Month())) + " " + fmt.Sprint(at.Year())
+}
+
 // timeElement is moment for people and RFC 3339 for machines.
 func (t *texts) timeElement(at time.Time) template.HTML { return element(at, t.moment(at)) }
 

@@ -161,6 +161,7 @@ func (s *Site) functions(t *texts) template.FuncMap {
 		"short":    t.shortTimeElement,
 		"zone":     t.zone,
 		"day":      t.dayElement,
+		"month":    t.month,
 		"asset":    func(name string) string { return "/static/" + s.hashed[name] },
 		"language": t.languageName,
 	}

@@ -17,9 +17,9 @@ func TestLoadIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"about", "api", "ballots", "channel", "consultation", "data", "dataset", "error", "figures", "list",
-		"logs", "my-data", "my-data-done", "my-data-link", "no-export", "post", "receipt", "receipt-none", "search", "soon",
-		"tag"}
+	want := []string{"about", "accessibility", "api", "archive", "ballots", "channel", "consultation", "conversation", "data", "dataset",
+		"error", "figures", "how-it-works", "list", "logs", "moderation", "my-data", "my-data-done", "my-data-link", "no-export",
+		"post", "privacy", "receipt", "receipt-none", "replies", "result", "search", "soon", "tag"}
 	got := s.pageNames()
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
@@ -37,7 +37,7 @@ func TestMissingTextsAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	nl := s.texts["nl"]
-	for key, page := range map[string]string{"take.once": "take", "replies.hidden-count": "replies"} {
+	for key, page := range map[string]string{"take.once": "take", "replies.whole": "whole"} {
 		tree := s.pages["nl"].Lookup(page).Tree.Root
 		if problems := checkKeys(nl, page, tree); len(problems) != 0 {
 			t.Fatal(problems)
@@ -69,7 +69,7 @@ func TestNoTextIsUnused(t *testing.T) {
 	}
 	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.",
 		"hidden.", "error.", "feed.", "direct.", "data-file.", "integrity.", "catalogue.", "cite.", "export-file.", "no-export.",
-		"picture.", "calendar."}
+		"picture.", "calendar.", "timeline.step.", "accessibility.is.", "replies.by.", "result.in-short", "replies.in-short"}
 	var all strings.Builder
 	entries, err := os.ReadDir("templates")
 	if err != nil {

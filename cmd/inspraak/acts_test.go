@@ -104,7 +104,7 @@ func TestAccountsComeAndGo(t *testing.T) {
 	if n := followers(); n != 1 {
 		t.Errorf("%d followers after an account was deleted, want 1", n)
 	}
-	if page := s.node.get("/consultations/q1", "text/html").Body.String(); strings.Contains(page, "Mijn mening") {
+	if page := s.node.get("/consultations/q1/replies", "text/html").Body.String(); strings.Contains(page, "Mijn mening") {
 		t.Error("the reply of a deleted account is still shown")
 	}
 	s.wait(25 * time.Hour)

@@ -44,7 +44,8 @@ func BenchmarkMillion(b *testing.B) {
 			b.Fatal(err)
 		}
 		line(fmt.Sprintf("closing and counting %d ballots", biggest.ballots), "%s", time.Since(began).Round(time.Millisecond))
-		p.pages("result page", "/consultations/"+biggest.Slug)
+		p.pages("page of the question", "/consultations/"+biggest.Slug)
+		p.pages("result page", "/consultations/"+biggest.Slug+"/result")
 		p.pages("result as JSON", "/consultations/"+biggest.Slug+"/result.json")
 		began = time.Now()
 		if out, err := exec.CommandContext(b.Context(), p.binary, "--config", p.file, "check", "--db").CombinedOutput(); err != nil {

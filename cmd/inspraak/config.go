@@ -25,33 +25,35 @@ import (
 // Config is the node's configuration file, inspraak.yaml. Every key is
 // explained in config.example.yaml. It holds no secrets: keys are files.
 type Config struct {
-	URL              string          `yaml:"url"`
-	Loopback         bool            `yaml:"loopback"`
-	Listen           string          `yaml:"listen"`
-	TLS              string          `yaml:"tls"`
-	Data             string          `yaml:"data"`
-	Keys             string          `yaml:"keys"`
-	Media            string          `yaml:"media"`
-	Name             string          `yaml:"name"`
-	Language         string          `yaml:"language"`
-	Timezone         string          `yaml:"timezone"`
-	Contact          string          `yaml:"contact"`
-	OrganisationURI  string          `yaml:"organisation_uri"`
-	SecurityContact  string          `yaml:"security_contact"`
-	SecurityPolicy   string          `yaml:"security_policy"`
-	RelMe            []string        `yaml:"rel_me"`
-	About            Texts           `yaml:"about"`
-	OtherWays        Texts           `yaml:"other_ways"`
-	Commands         CommandsConfig  `yaml:"commands"`
-	TrustedProxies   []netip.Prefix  `yaml:"trusted_proxies"`
-	RequestsPerSec   float64         `yaml:"requests_per_second"`
-	Defaults         Defaults        `yaml:"defaults"`
-	Log              LogConfig       `yaml:"log"`
-	Metrics          MetricsConfig   `yaml:"metrics"`
-	BackupRecipients []string        `yaml:"backup_recipients"`
-	Destroyers       []string        `yaml:"destroyers"`
-	ObjectionPeriod  time.Duration   `yaml:"objection_period"`
-	Retention        RetentionConfig `yaml:"retention"`
+	URL              string              `yaml:"url"`
+	Loopback         bool                `yaml:"loopback"`
+	Listen           string              `yaml:"listen"`
+	TLS              string              `yaml:"tls"`
+	Data             string              `yaml:"data"`
+	Keys             string              `yaml:"keys"`
+	Media            string              `yaml:"media"`
+	Name             string              `yaml:"name"`
+	Language         string              `yaml:"language"`
+	Timezone         string              `yaml:"timezone"`
+	Contact          string              `yaml:"contact"`
+	OrganisationURI  string              `yaml:"organisation_uri"`
+	SecurityContact  string              `yaml:"security_contact"`
+	SecurityPolicy   string              `yaml:"security_policy"`
+	RelMe            []string            `yaml:"rel_me"`
+	About            Texts               `yaml:"about"`
+	OtherWays        Texts               `yaml:"other_ways"`
+	Privacy          Texts               `yaml:"privacy"`
+	Accessibility    AccessibilityConfig `yaml:"accessibility"`
+	Commands         CommandsConfig      `yaml:"commands"`
+	TrustedProxies   []netip.Prefix      `yaml:"trusted_proxies"`
+	RequestsPerSec   float64             `yaml:"requests_per_second"`
+	Defaults         Defaults            `yaml:"defaults"`
+	Log              LogConfig           `yaml:"log"`
+	Metrics          MetricsConfig       `yaml:"metrics"`
+	BackupRecipients []string            `yaml:"backup_recipients"`
+	Destroyers       []string            `yaml:"destroyers"`
+	ObjectionPeriod  time.Duration       `yaml:"objection_period"`
+	Retention        RetentionConfig     `yaml:"retention"`
 
 	Path string           `yaml:"-"` // of the file it came from
 	URLs activitypub.URLs `yaml:"-"` // from URL
@@ -213,6 +215,7 @@ func (c *Config) check(bad func(key, format string, args ...any)) {
 		bad("organisation_uri", "%q: give the municipality's address in the TOOI register, such as https://identifier.overheid.nl/tooi/id/gemeente/gm0344", c.OrganisationURI)
 	}
 	c.checkStandards(bad)
+	c.Accessibility.check(bad)
 	participation.Commands(c.Commands).Check(func(key, format string, args ...any) { bad("commands."+key, format, args...) })
 	c.Defaults.check("defaults.", bad)
 	if c.Log.Format != "text" && c.Log.Format != "json" {

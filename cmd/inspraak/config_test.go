@@ -62,7 +62,7 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	example.About, example.OtherWays, example.TrustedProxies, example.BackupRecipients, example.Metrics = Texts{}, Texts{}, nil, nil, MetricsConfig{}
-	example.Destroyers, example.OrganisationURI = nil, ""
+	example.Destroyers, example.OrganisationURI, example.Privacy, example.Accessibility = nil, "", Texts{}, AccessibilityConfig{}
 	example.SecurityContact, example.SecurityPolicy, example.RelMe = "", "", nil
 	if !reflect.DeepEqual(example, least) {
 		t.Errorf("defaults are\n%+v, the example shows\n%+v", least, example)
@@ -142,6 +142,10 @@ func TestConfigProblems(t *testing.T) {
 		"defaults: {batch_size: many}":        "defaults.batch_size: ",
 		"backup_recipients: [age1x]":          "backup_recipients: ",
 		"backup_recipients: [ssh-ed25519 AA]": "backup_recipients: ",
+		"accessibility: {statement: x}":       "accessibility.statement: ",
+		"accessibility: {status: F}":          "accessibility.status: ",
+		"accessibility: {audited: 1-2-2026}":  "accessibility.audited: ",
+		"accessibility: {contact: bel ons}":   "accessibility.contact: ",
 		"about: {de: Hallo}":                  "about.de: unknown key",
 		"name: Twice":                         "name: given twice, first on line 2",
 		"loopback: maybe":                     "loopback: ",

@@ -271,7 +271,7 @@ func TestClassesAreToldAfterClosing(t *testing.T) {
 	}
 	f.wait(live.Terms.Interval)
 	f.settle()
-	for _, path := range []string{"/consultations/live/result.json", "/consultations/live?lang=en"} {
+	for _, path := range []string{"/consultations/live/result.json", "/consultations/live?lang=en", "/consultations/live/result?lang=en"} {
 		if body := f.node.get(path, "text/html").Body.String(); strings.Contains(body, "stablished") || strings.Contains(body, "classes") {
 			t.Errorf("%s tells classes before closing", path)
 		}
@@ -293,7 +293,7 @@ func TestClassesAreToldAfterClosing(t *testing.T) {
 		"nl": {"Van welke accounts", "16 tot 25", "minder dan 10", "Alle stemmen tellen even zwaar"},
 		"en": {"From which accounts", "16 to 25", "fewer than 10", "All votes count the same"},
 	} {
-		page := f.node.get("/consultations/live?lang="+language, "text/html").Body.String()
+		page := f.node.get("/consultations/live/result?lang="+language, "text/html").Body.String()
 		for _, w := range words {
 			if !strings.Contains(page, w) {
 				t.Errorf("the page in %s does not say %q", language, w)

@@ -310,7 +310,7 @@ func (f *fedify) discuss(n *liveNode, c participation.Consultation) {
 		f.t.Errorf("the reply was taken as %s", reply.Signature)
 	}
 	n.until("the reply on the page", func() bool {
-		return strings.Contains(n.page("/consultations/"+c.Slug), "En &lt;bankjes&gt; &amp; schaduw?")
+		return strings.Contains(n.page("/consultations/"+c.Slug+"/replies"), "En &lt;bankjes&gt; &amp; schaduw?")
 	})
 	if _, err := n.Service.Answer(f.t.Context(), reply.ID, "Ja, **allebei**."); err != nil {
 		f.t.Fatal(err)

@@ -98,7 +98,7 @@ func TestMyDataByDirectMessage(t *testing.T) {
 	if _, same, err := s.node.Service.Recount(t.Context(), s.reload(s.q1)); err != nil || !same {
 		t.Errorf("a recount after the erasure differs: %v", err)
 	}
-	if page := s.node.get("/consultations/q1", "text/html").Body.String(); strings.Contains(page, "Mening van bob") || !strings.Contains(page, "Mening van alice") {
+	if page := s.node.get("/consultations/q1/replies", "text/html").Body.String(); strings.Contains(page, "Mening van bob") || !strings.Contains(page, "Mening van alice") {
 		t.Error("the wrong reply is shown")
 	}
 	if got := s.node.asks(s.alice, "code"); len(got) != 2 {

@@ -27,14 +27,17 @@ func (s *siege) replied(who *simulation.Account, html string, change func(o map[
 	return must2(s.node.Service.Reply(s.t.Context(), id))(s.cluster)
 }
 
-// page is the page of the first question.
-func (s *siege) page() string {
+// page is every page of the first question on which strangers' words stand.
+func (s *siege) page() (all string) {
 	s.t.Helper()
-	w := s.node.get("/consultations/q1", "text/html")
-	if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
-		s.t.Errorf("the page: %d, %v", w.Code, w.Header())
+	for _, path := range []string{"", "/replies", "/replies/1"} {
+		w := s.node.get("/consultations/q1"+path, "text/html")
+		if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+			s.t.Errorf("the page %s: %d, %v", path, w.Code, w.Header())
+		}
+		all += w.Body.String()
 	}
-	return w.Body.String()
+	return all
 }
 
 // N42: an account is shown at its own host, whatever it calls itself, and no

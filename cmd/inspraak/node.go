@@ -105,9 +105,14 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 	if err != nil {
 		return nil, err
 	}
+	privacy, err := rendered(c.Privacy)
+	if err != nil {
+		return nil, err
+	}
 	n.Handler = handlers.New(handlers.Config{
 		Service: n.Service, Doors: n.Federation, URLs: c.URLs, Site: site, Log: s.Log, Now: s.Now,
 		Name: c.Name, About: about, OtherWays: other, Contact: c.Contact, OrganisationURI: c.OrganisationURI,
+		Privacy: privacy, Accessibility: c.Accessibility.page(),
 		SecurityContact: c.SecurityContact, SecurityPolicy: c.SecurityPolicy, RelMe: c.RelMe,
 		DataWords:      commandWords(commands, participation.AskMyData, site.Languages()),
 		CodeWords:      commandWords(commands, participation.AskCode, site.Languages()),

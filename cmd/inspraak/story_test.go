@@ -155,7 +155,7 @@ func discuss(t *testing.T, c *cluster, n *testNode, about participation.Consulta
 	if want := len(people); len(replies) != want { // each one, one more, one less
 		t.Errorf("%d replies, want %d", len(replies), want)
 	}
-	page := n.get("/consultations/"+about.Slug, "text/html").Body.String()
+	page := n.get("/consultations/"+about.Slug+"/replies", "text/html").Body.String()
 	for text, want := range map[string]bool{"bankjes met een leuning": true, "Helemaal eens": true, "zegt 2": false, "alleen voor u": false} {
 		if strings.Contains(page, text) != want {
 			t.Errorf("the page shows %q: %v", text, !want)
@@ -206,7 +206,7 @@ func checkEverywhere(t *testing.T, n *testNode, about participation.Consultation
 			t.Errorf("%s: result.json says %v for %q, want %d", about.Slug, o.Votes, o.Name, counts[i])
 		}
 	}
-	page := n.get("/consultations/"+about.Slug+"?lang=en", "text/html").Body.String()
+	page := n.get("/consultations/"+about.Slug+"/result?lang=en", "text/html").Body.String()
 	feed := n.get("/@"+n.channel+"/feed.atom", "application/atom+xml").Body.String()
 	for i, o := range about.Options {
 		if !strings.Contains(page, o) || !strings.Contains(page, fmt.Sprintf(">%d<", counts[i])) {

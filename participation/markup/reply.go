@@ -35,7 +35,25 @@ func Reply(foreign string) (safe string) {
 	if err != nil {
 		return ""
 	}
-	w := &writer{}
+	return write(nodes, maxReply)
+}
+
+// Shorten cuts what Reply returned to at most so many bytes, ending in "…", and
+// tells whether it did. The result is well formed.
+func Shorten(safe string, most int) (shorter string, cut bool) {
+	if len(safe) <= most {
+		return safe, false
+	}
+	nodes, err := parse(safe)
+	if err != nil {
+		return "", true
+	}
+	return write(nodes, most), true
+}
+
+// write makes HTML of ours of at most so many bytes.
+func write(nodes []*html.Node, most int) string {
+	w := &writer{most: most}
 	for _, n := range nodes {
 		w.node(n, place{})
 	}
@@ -118,8 +136,9 @@ type place struct {
 	pre                               bool // line ends are lines
 }
 
-// writer writes the allowed elements, each closed, up to maxReply bytes.
+// writer writes the allowed elements, each closed, up to most bytes.
 type writer struct {
+	most  int
 	out   strings.Builder
 	plain strings.Builder // the text alone
 	owed  int             // bytes of the end tags still to come
@@ -127,7 +146,7 @@ type writer struct {
 }
 
 func (w *writer) fits(n int) bool {
-	w.full = w.full || w.out.Len()+n+w.owed > maxReply
+	w.full = w.full || w.out.Len()+n+w.owed > w.most
 	return !w.full
 }
 
@@ -276,7 +295,7 @@ func (w *writer) text(s string) {
 		w.plain.WriteString(s)
 		return
 	}
-	room := maxReply - w.owed - w.out.Len() - len("…")
+	room := w.most - w.owed - w.out.Len() - len("…")
 	for _, r := range s {
 		piece := html.EscapeString(string(r))
 		if room -= len(piece); room < 0 {
@@ -285,7 +304,7 @@ func (w *writer) text(s string) {
 		w.out.WriteString(piece)
 		w.plain.WriteRune(r)
 	}
-	if w.out.Len()+w.owed+len("…") <= maxReply {
+	if w.out.Len()+w.owed+len("…") <= w.most {
 		w.out.WriteString("…")
 	}
 }
@@ -299,7 +318,7 @@ func (w *writer) link(n *html.Node, at place) {
 		return
 	}
 	at.link, at.list = true, false
-	inner := &writer{}
+	inner := &writer{most: w.most}
 	inner.children(n, at)
 	shown := inner.plain.String()
 	note := ""

@@ -144,6 +144,7 @@ CREATE TABLE reply (
     id            TEXT NOT NULL UNIQUE CHECK (id <> ''), -- address of the remote object
     place         INTEGER,                            -- of the event that added it
     consultation  INTEGER NOT NULL REFERENCES consultation (number),
+    thread        INTEGER NOT NULL CHECK (thread > 0), -- conversation: 1, 2, 3 … in each consultation
     parent        TEXT NOT NULL,                      -- address of what it answers
     author        TEXT NOT NULL,                      -- canonical actor id
     author_name   TEXT NOT NULL,
@@ -186,6 +187,8 @@ CREATE TRIGGER reply_out AFTER DELETE ON reply BEGIN
     DELETE FROM reply_words WHERE rowid = OLD.number;
 END;
 -- +goose StatementEnd
+CREATE INDEX reply_thread ON reply (consultation, thread);  -- and so by number
+CREATE INDEX reply_reason ON reply (consultation, reason) WHERE standing = 'hidden';
 
 -- Likes and boosts, each once per actor.
 CREATE TABLE gesture (
@@ -235,8 +238,10 @@ CREATE TABLE post (
 ) STRICT;
 
 CREATE INDEX post_consultation ON post (consultation, published, id);
+CREATE INDEX post_kind ON post (consultation, kind, published, id);
 CREATE INDEX post_channel ON post (channel);
 CREATE INDEX post_mention ON post (mention) WHERE mention <> '';
+CREATE INDEX post_answer ON post (in_reply_to) WHERE kind = 'answer';
 
 -- Complaints of other servers' moderators.
 CREATE TABLE report (
@@ -281,6 +286,8 @@ CREATE TABLE event (
 CREATE INDEX event_named ON event (at) WHERE subject <> '';
 CREATE INDEX event_revision ON event (consultation, at)
     WHERE type IN ('consultation-scheduled', 'consultation-extended', 'consultation-closed', 'consultation-withdrawn');
+CREATE INDEX event_moderation ON event (type, at, reason)
+    WHERE type IN ('reply-hidden', 'reply-shown', 'report-received', 'report-resolved');
 
 -- The node's last sign of life, and the name by which the database knows itself.
 CREATE TABLE beat (
