@@ -26,12 +26,12 @@ type ballotsView struct {
 // maxAsked is how much of what was typed is shown again, in characters.
 const maxAsked = 40
 
-// shown is what may be shown again of what was typed: nothing that is unseen or
-// turns the text around.
-func shown(typed string) string {
+// shown is what may be shown again of what was typed, at most so many characters:
+// nothing that is unseen or turns the text around.
+func shown(typed string, most int) string {
 	var seen []rune
 	for _, r := range typed {
-		if unicode.IsPrint(r) && len(seen) < maxAsked {
+		if unicode.IsPrint(r) && len(seen) < most {
 			seen = append(seen, r)
 		}
 	}
@@ -62,7 +62,7 @@ func (h *handler) ballots(c echo.Context) error {
 	}
 	c.Response().Header().Set("Cache-Control", noStore) // who has the code has the choice
 	v.Page.Hidden = true
-	v.Asked = shown(asked)
+	v.Asked = shown(asked, maxAsked)
 	code, ok := participation.ParseCode(asked)
 	if !ok {
 		v.Answer = "malformed"

@@ -60,6 +60,8 @@ type consultationView struct {
 	Hidden                 int
 	Previous, Next         string
 	Check                  checkView
+	Own                    ownForm
+	Share                  string // page to spread it with
 }
 
 type row struct {
@@ -121,6 +123,8 @@ func (h *handler) consultation(c echo.Context) error {
 	h.picture(&v.Page, con.Image)
 	v.OtherWays, v.OtherWaysLang = h.inLanguage(v.Page, h.OtherWays)
 	h.addTerms(&v, con)
+	v.Own, v.Page.OEmbed = h.ownForm(c, v.Page, takePartPath(con), h.purpose(con)), h.oEmbedAddress(con)
+	v.Share = v.Page.To("/consultations/" + con.Slug + "/share")
 	v.addNumbers(h, con, r)
 	if v.Votable && !v.Scheduled {
 		if v.Check, err = h.checkView(ctx, v.Page, con); err != nil {

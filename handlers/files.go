@@ -61,6 +61,7 @@ func (h *handler) static(c echo.Context) error {
 	if !ok {
 		return fmt.Errorf("static file %q: %w", c.Param("file"), participation.ErrNotFound)
 	}
+	shared(c) // a sandboxed frame has no origin, and needs the style sheet all the same
 	c.Response().Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	return c.Blob(http.StatusOK, a.MediaType, a.Data)
 }

@@ -33,8 +33,12 @@ func routeClass(c echo.Context) string {
 	case strings.HasSuffix(path, ".atom"), strings.HasSuffix(path, ".json"), strings.HasPrefix(path, "/log/"):
 		return ClassFeed
 	case strings.HasSuffix(path, "/dataset.zip"), strings.HasSuffix(path, "/dataset/:name"),
-		strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt":
+		strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), strings.HasSuffix(path, "/qr.svg"), path == "/favicon.ico", path == "/robots.txt":
 		return ClassFile
+	case strings.HasPrefix(path, "/embed/"), path == "/c/:code":
+		return ClassPage
+	case path == "/oembed":
+		return ClassFeed
 	case strings.HasPrefix(path, "/@"), strings.HasPrefix(path, "/consultations/"):
 		if strings.HasPrefix(c.Response().Header().Get(echo.HeaderContentType), activityJSON) {
 			return ClassDocument

@@ -31,6 +31,7 @@ type page struct {
 	Path        string // without query
 	Languages   []languageLink
 	Feed        string // Atom feed to go with the page
+	OEmbed      string // how other sites show the page
 	Object      string // ActivityStreams object that the page shows
 	Hidden      bool   // from search engines
 	chosen      bool   // the visitor chose the language by hand

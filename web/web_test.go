@@ -17,8 +17,8 @@ func TestLoadIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"about", "ballots", "channel", "consultation", "dataset", "error", "figures", "list", "logs", "my-data", "my-data-done", "my-data-link",
-		"post", "receipt", "receipt-none", "soon", "tag"}
+	want := []string{"about", "ballots", "channel", "consultation", "dataset", "embed", "error", "figures", "list", "logs", "my-data", "my-data-done", "my-data-link",
+		"post", "poster", "receipt", "receipt-none", "share", "short-none", "soon", "tag", "take-part"}
 	got := s.pageNames()
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
@@ -66,7 +66,7 @@ func TestNoTextIsUnused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.", "hidden.", "error.", "feed.", "direct.", "data-file.", "integrity."}
+	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.", "hidden.", "error.", "feed.", "direct.", "data-file.", "integrity.", "own-title.", "own-what.", "own-do.", "own-then.", "own-trouble.", "share.text-", "share.title", "share.what", "poster.title", "poster.what", "poster-step2."}
 	var all strings.Builder
 	entries, err := os.ReadDir("templates")
 	if err != nil {

@@ -53,6 +53,7 @@ func libraries() map[string][]string {
 		"golang.org/x/net/publicsuffix":      {"activitypub"},
 		"github.com/labstack":                {"handlers"},
 		"github.com/gorilla/feeds":           {"handlers"},
+		"github.com/skip2/go-qrcode":         {"handlers"},
 		"html/template":                      {"web"},
 		"github.com/nicksnyder/go-i18n":      {"web"},
 		"database/sql":                       {"store"},
