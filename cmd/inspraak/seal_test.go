@@ -79,7 +79,7 @@ func harvest(t *testing.T, results participation.Disclosure, one, other string) 
 	receipt := must2(city.Service.Receipts(t.Context(), people[1].ID()))(c)[0]
 	fill := strings.NewReplacer(":number", "1", "receipt/:token", "receipt/"+receipt.Token, ":token", city.Service.DataToken(people[1].ID()),
 		"/log/:id", "/log/"+poll.ID, "/o/:id/*", "/o/"+poll.ID+"/replies", "/o/:id", "/o/"+poll.ID, "posts/:id", "posts/none", "dataset/:name", "dataset/ballots.csv",
-		":name", "gemeente", ":slug", "vraag", ":tag", "plein", ":version", "2.1", ":file", "none", "tile/entries/*", "tile/entries/000.p/2", "tile/*", "tile/0/000.p/2")
+		":code", poll.ShortName(), "/oembed", "/oembed?url=https://city.example/consultations/vraag", ":name", "gemeente", ":slug", "vraag", ":tag", "plein", ":version", "2.1", ":file", "none", "tile/entries/*", "tile/entries/000.p/2", "tile/*", "tile/0/000.p/2")
 	routes := reflect.ValueOf(city.Handler).MethodByName("Routes").Call(nil)[0]
 	for i := range routes.Len() {
 		route := routes.Index(i).Elem()

@@ -96,6 +96,9 @@ func (b *browser) ownServer(n *liveNode, path string, s *simulation.Server, word
 	if s.Kind() == simulation.GoToSocial {
 		b.arrives(n.urls.Base, "Nog één stap")
 		b.reads([]string{s.Host()})
+		b.scripts(true)
+		b.axe(`{}`)
+		b.scripts(false)
 		b.tabTo("#own-address")
 		if !evaluate[bool](b, `(e => e.selectionStart === 0 && e.selectionEnd === e.value.length)(document.activeElement)`) {
 			b.t.Error("the address is not selected when Tab comes to it")
