@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -271,6 +274,28 @@ func TestFrameOnAnotherSite(t *testing.T) {
 			}
 		case strings.Contains(text, "Wat komt er in de wijk?"):
 			t.Errorf("%s is framed: %q", address, text)
+		}
+	}
+}
+
+// A poster is one sheet of A4, also with a long question.
+func TestPosterIsOneSheet(t *testing.T) {
+	n, b := walkers(t)
+	now := time.Now().UTC().Truncate(time.Second)
+	n.put(participation.Consultation{Slug: "wijk", Kind: participation.SingleChoice, Results: participation.AtClose, Options: []string{"Ja", "Nee"}, OpensAt: now, ClosesAt: now.Add(time.Hour),
+		Title: "Wat vindt u het belangrijkste voor de nieuwe inrichting van het Havenplein en de straten eromheen?",
+		Body:  strings.Repeat("Er is plaats voor een grote ingreep. ", 20)})
+	b.open(address(n, "/consultations/wijk/poster", "nl"), 200)
+	pdf := act(b, "print", chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize(), chromedp.PDFPrintBackground()))
+	if pages := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(pdf, -1)); pages != 1 {
+		t.Errorf("%d pages", pages)
+	}
+	if size := regexp.MustCompile(`/MediaBox\s*\[\s*0 0 (59[45]\S*) (84[12]\S*)\s*\]`).Find(pdf); size == nil {
+		t.Error("not A4")
+	}
+	if dir := os.Getenv("INSPRAAK_SCREENSHOTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, "poster.pdf"), pdf, 0o600); err != nil {
+			t.Error(err)
 		}
 	}
 }
