@@ -232,7 +232,7 @@ func (f *Federation) software(ctx context.Context, host string, hosts []string) 
 // page; Misskey's opens what its lookup page would.
 func interactionPath(software string) string {
 	switch software {
-	case "mastodon", "hometown", "friendica", "pixelfed":
+	case "mastodon", "hometown", "friendica":
 		return "/authorize_interaction?uri={uri}"
 	case "misskey", "sharkey", "iceshrimp", "cherrypick", "firefish", "foundkey":
 		return "/authorize-follow?acct={uri}"
