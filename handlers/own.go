@@ -69,6 +69,7 @@ type ownView struct {
 	Title, Lang, URL string // of the consultation or channel, and its own page
 	Form             ownForm
 	Opens            time.Time // zero if it has opened
+	Servers          []string  // from which votes count; none: from all
 	Address          string    // what to paste into a search field
 	Paste            *activitypub.Home
 	Consultation     bool
@@ -87,6 +88,9 @@ func (h *handler) takePart(c echo.Context) error {
 	v.Form = h.ownForm(c, v.Page, takePartPath(con), h.purpose(con))
 	v.URL = v.Page.To("/consultations/" + con.Slug)
 	object := h.URLs.Object(con.ID)
+	if v.Form.Purpose == toVote {
+		v.Servers = con.Terms.AllowedServers
+	}
 	if v.Form.Purpose == toFollow {
 		v.Opens, object, v.Address = h.local(con.OpensAt, con.Zone), h.URLs.Actor(con.Channel), h.URLs.Handle(con.Channel)
 	}

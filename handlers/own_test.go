@@ -72,6 +72,10 @@ func TestOwnAccount(t *testing.T) {
 			t.Errorf("%s asks %v, want %s", k.action, s.doors.homes, want)
 		}
 	}
+	s.publish("besloten", func(c *participation.Consultation) {
+		c.Terms.AllowedServers = []string{"sociaal.example", "school.example"}
+	})
+	says(t, s.page("/consultations/besloten/take-part", 200, "Accept-Language", "nl"), ".notice", []string{"Stemmen kan met een account op sociaal.example, school.example."}, nil)
 	// A server without a page of its own: the address to copy, and the way there.
 	status, _, body := s.own(takePart, "@ana@gotosocial.example", "Accept-Language", "nl")
 	for _, part := range []string{`value="https://inspraak.example/consultations/speeltuin"`, "readonly", `href="https://gotosocial.example/"`, "Nog één stap"} {
