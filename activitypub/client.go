@@ -24,7 +24,7 @@ const (
 	maxHeader     = 64 << 10  // bytes of response header
 	maxRedirects  = 3
 	maxAddresses  = 4 // tried per connection
-	maxConns      = 2 // per host, for fetches and for deliveries each
+	maxConns      = 2 // per host, for fetches, deliveries and lookups each
 	getTimeout    = 10 * time.Second
 	postTimeout   = 30 * time.Second
 	answerTimeout = 5 * time.Second // for the body of the answer to a delivery
@@ -100,7 +100,9 @@ type Client struct {
 	port        uint16
 	getTimeout  time.Duration
 	postTimeout time.Duration
-	gets, posts http.RoundTripper // apart, so that slow inboxes do not delay the fetching of keys
+	// Apart, so that neither slow inboxes nor what visitors look up delay the
+	// fetching of keys.
+	gets, posts, asks http.RoundTripper
 }
 
 // Response is the answer of another server.
@@ -122,7 +124,7 @@ func newClient(cfg ClientConfig, port uint16, allowed ...netip.Prefix) *Client {
 	c := &Client{
 		userAgent: cfg.UserAgent, loopback: cfg.Loopback, port: port,
 		getTimeout: cfg.GetTimeout, postTimeout: cfg.PostTimeout,
-		gets: cfg.Transport, posts: cfg.Transport,
+		gets: cfg.Transport, posts: cfg.Transport, asks: cfg.Transport,
 	}
 	if c.getTimeout == 0 {
 		c.getTimeout = getTimeout
@@ -132,7 +134,7 @@ func newClient(cfg ClientConfig, port uint16, allowed ...netip.Prefix) *Client {
 	}
 	if cfg.Transport == nil {
 		d := newDialer(cfg, port, allowed)
-		c.gets, c.posts = newTransport(d, cfg.RootCAs), newTransport(d, cfg.RootCAs)
+		c.gets, c.posts, c.asks = newTransport(d, cfg.RootCAs), newTransport(d, cfg.RootCAs), newTransport(d, cfg.RootCAs)
 	}
 	return c
 }
@@ -158,7 +160,7 @@ func newTransport(d *dialer, roots *x509.CertPool) *http.Transport {
 // Close closes the connections that are kept alive; those in use end by
 // themselves.
 func (c *Client) Close() {
-	for _, t := range []http.RoundTripper{c.gets, c.posts} {
+	for _, t := range []http.RoundTripper{c.gets, c.posts, c.asks} {
 		if t, ok := t.(*http.Transport); ok {
 			t.CloseIdleConnections()
 		}
@@ -173,6 +175,15 @@ func (c *Client) Close() {
 //
 // The error is a *FetchError.
 func (c *Client) Get(ctx context.Context, url, accept string, sign func(*http.Request) error) (*Response, error) {
+	return c.get(ctx, c.gets, url, accept, sign)
+}
+
+// Ask is Get for a visitor who waits: unsigned, and over connections of its own.
+func (c *Client) Ask(ctx context.Context, url, accept string) (*Response, error) {
+	return c.get(ctx, c.asks, url, accept, nil)
+}
+
+func (c *Client) get(ctx context.Context, via http.RoundTripper, url, accept string, sign func(*http.Request) error) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.getTimeout)
 	defer cancel()
 	for hops := 0; ; hops++ {
@@ -180,7 +191,7 @@ func (c *Client) Get(ctx context.Context, url, accept string, sign func(*http.Re
 		if err != nil {
 			return nil, &FetchError{url, err}
 		}
-		res, err := c.send(ctx, c.gets, http.MethodGet, u, "Accept", accept, nil, sign)
+		res, err := c.send(ctx, via, http.MethodGet, u, "Accept", accept, nil, sign)
 		if err != nil {
 			return nil, &FetchError{url, err}
 		}

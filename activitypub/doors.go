@@ -24,6 +24,9 @@ type Doors interface {
 	// consultations; Erase ends that, and all else that its deletion would.
 	Account(ctx context.Context, actor string) (Account, error)
 	Erase(ctx context.Context, actor string) error
+	// Home finds the way to an object or account of ours on the server of somebody
+	// who types a handle. The error is a *NoHome.
+	Home(ctx context.Context, typed, object string, follow bool, source string) (Home, error)
 	HostMeta() []byte // XRD
 	NodeInfoLinks() []byte
 	NodeInfo(ctx context.Context, version string) ([]byte, error) // "2.0" or "2.1"

@@ -49,6 +49,7 @@ type Federation struct {
 	deliverer *deliverer
 	counters  *counters
 	talks     *talks
+	homes     *homes
 	channels  sync.Map // names of channels seen, to true
 }
 
@@ -56,7 +57,7 @@ var _ Doors = (*Federation)(nil)
 
 // New makes a Federation. It starts nothing: the caller runs the jobs.
 func New(c Config) *Federation {
-	f := &Federation{Config: c, counters: newCounters(), talks: newTalks()}
+	f := &Federation{Config: c, counters: newCounters(), talks: newTalks(), homes: newHomes()}
 	f.peers = newPeers(f)
 	f.deliverer = newDeliverer(f)
 	return f

@@ -34,6 +34,7 @@ func (u URLs) Object(id string) string           { return u.Base + "/o/" + id }
 func (u URLs) Page(slug string) string           { return u.Base + "/consultations/" + slug }
 func (u URLs) PostPage(slug, post string) string { return u.Page(slug) + "/posts/" + post }
 func (u URLs) Receipt(slug, token string) string { return u.Page(slug) + "/receipt/" + token }
+func (u URLs) Short(name string) string          { return u.Base + "/c/" + name }
 func (u URLs) MyData(token string) string        { return u.Base + "/my-data/" + token }
 func (u URLs) Tag(name string) string            { return u.Base + "/tags/" + strings.ToLower(name) }
 func (u URLs) Logs() string                      { return u.Base + "/logs" }

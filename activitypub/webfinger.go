@@ -19,9 +19,10 @@ type jrd struct {
 }
 
 type jrdLink struct {
-	Rel  string `json:"rel"`
-	Type string `json:"type,omitempty"`
-	Href string `json:"href"`
+	Rel      string `json:"rel"`
+	Type     string `json:"type,omitempty"`
+	Href     string `json:"href,omitempty"`
+	Template string `json:"template,omitempty"` // RFC 6415 §4.4; never ours
 }
 
 // WebFinger describes one of our actors (RFC 7033). The resource may be

@@ -17,6 +17,7 @@ type channelView struct {
 	Fields          []field
 	Handle, Address string
 	Groups          []group
+	Own             ownForm
 }
 
 type field struct{ Name, Value, URL string }
@@ -41,6 +42,7 @@ func (h *handler) channel(c echo.Context) error {
 		v.Fields = append(v.Fields, field{f.Name, f.Value, link})
 	}
 	v.Page.Feed, v.Page.Object = "/@"+ch.Name+"/feed.atom", h.URLs.Actor(ch.Name)
+	v.Own = h.ownForm(c, v.Page, "/@"+ch.Name+"/follow", toFollow)
 	v.Page.Description = excerpt(ch.HTML)
 	h.picture(&v.Page, ch.Avatar)
 	h.picture(&v.Page, ch.Header)

@@ -56,6 +56,8 @@ type consultationView struct {
 	OtherWaysLang   string
 	Thread          []*threadItem // the newest few
 	Check           checkView
+	Own             ownForm
+	Share           string // page to spread it with
 }
 
 type tagLink struct{ Name, URL string }
@@ -125,6 +127,8 @@ func (h *handler) consultation(c echo.Context) error {
 	h.showCard(&v.Page, con, r)
 	v.OtherWays, v.OtherWaysLang = h.inLanguage(v.Page, h.OtherWays)
 	h.addTerms(&v, con)
+	v.Own, v.Page.OEmbed = h.ownForm(c, v.Page, takePartPath(con), h.purpose(con)), h.oEmbedAddress(con)
+	v.Share = v.Page.To("/consultations/" + con.Slug + "/share")
 	v.numbers = h.numbers(v.head, con, r)
 	if v.Votable && !v.Scheduled {
 		if v.Check, err = h.checkView(ctx, v.Page, con); err != nil {

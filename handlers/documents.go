@@ -11,7 +11,7 @@ import (
 // forServers tells whether a route's address is meant for programs, so that a
 // client without preference gets a document, not a page.
 func (h *handler) forServers(route string) bool {
-	prefixes := []string{"/actor", "/a/", "/o/", "/inbox", "/.well-known/", "/nodeinfo/", "/log/"}
+	prefixes := []string{"/actor", "/a/", "/o/", "/inbox", "/.well-known/", "/nodeinfo/", "/log/", "/oembed"}
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(route, p) }) ||
 		strings.HasSuffix(route, ".json")
 }

@@ -38,8 +38,8 @@ func TestEveryRoute(t *testing.T) {
 		":slug/replies/:number", "dicht/replies/1", ":year", "2026",
 		":slug/receipt/:token", "dicht/receipt/"+s.receipt("Ja0").Token, ":number", "1", "/tile/entries/*", "/tile/entries/000.p/1", "/tile/*", "/tile/0/000.p/1",
 		"/posts/:id", "/posts/"+post.ID, ":name", "gemeente", ":slug", "speeltuin", ":id", c.ID, ":tag", "Speeltuin",
-		":version", "2.1", "/media/:file", "/media/foto.png", "/static/:file", s.config.Site.AssetPath("style.css"), "*", "replies")
-	status := map[string]int{"/my-data/:token": 404, "/toegankelijkheid": 301, "/.well-known/webfinger": 400}
+		":code", c.ShortName(), "/oembed", "/oembed?url=https://inspraak.example/consultations/speeltuin", ":version", "2.1", "/media/:file", "/media/foto.png", "/static/:file", s.config.Site.AssetPath("style.css"), "*", "replies")
+	status := map[string]int{"/my-data/:token": 404, "/toegankelijkheid": 301, "/c/" + c.ShortName(): 302, "/.well-known/webfinger": 400}
 	seen := 0
 	for _, route := range s.Handler.(*echo.Echo).Routes() {
 		if route.Method != http.MethodGet {
@@ -55,8 +55,12 @@ func TestEveryRoute(t *testing.T) {
 		if w.Code != want || head.Code != want {
 			t.Errorf("%s: GET %d, HEAD %d, want %d: %.100s", path, w.Code, head.Code, want, w.Body)
 		}
+		referrer := "no-referrer"
+		if withOwnAccount.MatchString(path) {
+			referrer = "same-origin"
+		}
 		for name, value := range map[string]string{
-			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": referrer, "Cross-Origin-Opener-Policy": "same-origin",
 			"Strict-Transport-Security": "max-age=31536000",
 		} {
 			if got := w.Header().Get(name); got != value {

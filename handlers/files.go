@@ -61,6 +61,7 @@ func (h *handler) static(c echo.Context) error {
 	if !ok {
 		return fmt.Errorf("static file %q: %w", c.Param("file"), participation.ErrNotFound)
 	}
+	shared(c) // a sandboxed frame has no origin, and needs the style sheet all the same
 	header := c.Response().Header()
 	header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	header.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)

@@ -30,13 +30,13 @@ func routeClass(c echo.Context) string {
 	case strings.HasSuffix(path, "/dataset.zip"), strings.HasSuffix(path, "/dataset/:name"),
 		strings.HasSuffix(path, "/exports/:file"), strings.HasPrefix(path, "/catalogus"),
 		strings.HasPrefix(path, "/media/"), strings.HasPrefix(path, "/static/"), path == "/favicon.ico", path == "/robots.txt",
-		path == "/sitemap.xml", path == "/.well-known/security.txt", strings.HasSuffix(path, "/card.png"):
+		path == "/sitemap.xml", path == "/.well-known/security.txt", strings.HasSuffix(path, "/card.png"), strings.HasSuffix(path, "/qr.svg"):
 		return ClassFile
 	case path == "/actor", strings.HasPrefix(path, "/a/"), strings.HasPrefix(path, "/o/"),
 		strings.HasPrefix(path, "/.well-known/"), strings.HasPrefix(path, "/nodeinfo/"):
 		return ClassDocument
 	case strings.HasSuffix(path, ".atom"), strings.HasSuffix(path, ".rss"), strings.HasSuffix(path, ".json"), strings.HasSuffix(path, ".ics"),
-		strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/log/"):
+		path == "/oembed", strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/log/"):
 		return ClassFeed
 	case path == "": // no such address
 		return ClassNone

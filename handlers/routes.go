@@ -53,6 +53,18 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/consultations/:slug/dataset", h.dataset, h.limitPages)
 	get("/consultations/:slug/figures", h.figures, h.limitPages)
 
+	// Take part from here, and elsewhere.
+	get("/consultations/:slug/take-part", h.takePart, h.limitPages)
+	e.POST("/consultations/:slug/take-part", h.takePart, h.limitPages)
+	get("/@:name/follow", h.follow, h.limitPages)
+	e.POST("/@:name/follow", h.follow, h.limitPages)
+	get("/consultations/:slug/share", h.share, h.limitPages)
+	get("/consultations/:slug/poster", h.poster, h.limitPages)
+	get("/consultations/:slug/qr.svg", h.qr, h.limitPages)
+	get("/c/:code", h.short, h.limitPages)
+	get("/embed/consultations/:slug", h.embed, h.limitPages)
+	get("/oembed", h.oembed, h.limitPages)
+
 	// For one person, who was sent the address.
 	get("/consultations/:slug/receipt/:token", h.receipt, h.limitPages)
 	get("/consultations/:slug/receipt/:token/proof", h.proof, h.limitPages)

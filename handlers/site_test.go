@@ -57,6 +57,7 @@ type doors struct {
 	mu       sync.Mutex
 	received []string // channel and body
 	erased   []string // actors
+	homes    []string // what was typed, for what, from where
 	err      error    // what Receive answers
 	document error    // what Document answers
 	wait     chan struct{}
@@ -119,6 +120,25 @@ func (d *doors) Erase(_ context.Context, actor string) error {
 	defer d.mu.Unlock()
 	d.erased = append(d.erased, actor)
 	return d.err
+}
+
+// Home leads every account of a server to that server, and knows each way to
+// fail by the name of one.
+func (d *doors) Home(_ context.Context, typed, object string, follow bool, source string) (activitypub.Home, error) {
+	d.mu.Lock()
+	d.homes = append(d.homes, fmt.Sprint(typed, " ", object, " ", follow, " ", source))
+	d.mu.Unlock()
+	user, host, ok := strings.Cut(strings.TrimPrefix(typed, "@"), "@")
+	h := activitypub.Home{Host: host, Base: "https://" + host + "/"}
+	switch {
+	case !ok:
+		return activitypub.Home{}, &activitypub.NoHome{Why: activitypub.NoHandle}
+	case host == "fails.example":
+		return h, &activitypub.NoHome{Why: user, Host: host}
+	case host != "gotosocial.example":
+		h.URL = h.Base + "authorize_interaction?uri=" + url.QueryEscape(object)
+	}
+	return h, nil
 }
 
 func (d *doors) HostMeta() []byte      { return []byte("<XRD/>") }

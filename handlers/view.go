@@ -32,6 +32,7 @@ type page struct {
 	Path        string // without query
 	Languages   []languageLink
 	Feed        string   // Atom feed to go with the page; see Feeds
+	OEmbed      string   // how other sites show the page
 	Object      string   // ActivityStreams object that the page shows
 	Hidden      bool     // from search engines
 	RelMe       []string // addresses that are the municipality's as well

@@ -107,14 +107,12 @@ func (s *Server) serveWebfinger(w http.ResponseWriter, r *http.Request) {
 		object{"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": a.profileURL()},
 	}
 	const subscribe = "http://ostatus.org/schema/1.0/subscribe"
-	switch s.kind {
-	case Mastodon:
-		links = append(links, object{"rel": subscribe, "template": s.base + "/authorize_interaction?uri={uri}"},
+	if s.kind == Mastodon { // FEP-3b86 since 4.6; Create is for new posts
+		links = append(links, object{"rel": "https://w3id.org/fep/3b86/Create", "template": s.base + "/share?text={content}"},
 			object{"rel": "https://w3id.org/fep/3b86/Object", "template": s.base + "/authorize_interaction?uri={object}"})
-	case Misskey:
-		links = append(links, object{"rel": subscribe, "template": s.base + "/authorize-follow?acct={uri}"})
-	case Akkoma:
-		links = append(links, object{"rel": subscribe, "template": s.base + "/ostatus_subscribe?acct={uri}"})
+	}
+	if path, parameter := s.kind.interaction(); path != "" {
+		links = append(links, object{"rel": subscribe, "template": s.base + path + "?" + parameter + "={uri}"})
 	}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	write(w, "application/jrd+json; charset=utf-8", http.StatusOK,

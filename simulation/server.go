@@ -152,6 +152,7 @@ func NewServer(c Config) *Server {
 		s.scheme, s.host = u.Scheme, u.Host
 	}
 	s.serveWellKnown()
+	s.servePages()
 	s.mu.Lock()
 	s.instance = s.newInstanceActor()
 	s.mu.Unlock()

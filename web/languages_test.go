@@ -27,7 +27,7 @@ func TestStartedLanguage(t *testing.T) {
 		{s.Moment("fy", time.Date(2026, 3, 1, 22, 30, 0, 0, time.UTC).In(zone)), "snein 1 maart 2026 om 23:30 oere (Nederlânske tiid)"},
 		{s.Count("fy", "result.turnout-count", 1), "1 persoan hat stimd."},
 		{s.Count("fy", "result.turnout-count", 12345), "12.345 minsken hawwe stimd."},
-		{s.Count("fy", "tag.count", 1234), "1.234 consultaties over dit onderwerp."},
+		{s.Count("fy", "search.found", 1234), "1.234 keer gevonden"},
 		{s.Text("fy", "review.what"), "We kijken deze consultatie na."},
 		{s.Text("fy", "no.such.key"), "no.such.key"},
 		{s.Decimal("fy", 1234.5), "1.234,5"},
@@ -40,7 +40,7 @@ func TestStartedLanguage(t *testing.T) {
 	delete(fy.messages, "frame.menu")
 	defer func() { fy.messages["frame.menu"] = kept }()
 	var b bytes.Buffer
-	set, err := s.pages["fy"].New("try.html").Parse(`<nav aria-label="{{t "frame.menu"}}">{{t "frame.menu"}} {{t "frame.skip"}} {{tn "tag.count" 3}} {{label "outcome" "late"}}</nav>`)
+	set, err := s.pages["fy"].New("try.html").Parse(`<nav aria-label="{{t "frame.menu"}}">{{t "frame.menu"}} {{t "frame.skip"}} {{tn "search.found" 3}} {{label "outcome" "late"}}</nav>`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,10 +52,10 @@ func TestStartedLanguage(t *testing.T) {
 		t.Fatal(err)
 	}
 	nav := d.Find("nav")
-	if nav.AttrOr("aria-label", "") != "Hoofdmenu" || nav.Text() != "Hoofdmenu Gean nei de ynhâld 3 consultaties over dit onderwerp. Te laat binnengekomen" {
+	if nav.AttrOr("aria-label", "") != "Hoofdmenu" || nav.Text() != "Hoofdmenu Gean nei de ynhâld 3 keer gevonden Te laat binnengekomen" {
 		t.Errorf("%q, %q", nav.AttrOr("aria-label", ""), nav.Text())
 	}
-	if dutch := strings.Join(nav.Find("span[lang=nl]").Map(func(_ int, e *goquery.Selection) string { return e.Text() }), "|"); dutch != "Hoofdmenu|3 consultaties over dit onderwerp.|Te laat binnengekomen" {
+	if dutch := strings.Join(nav.Find("span[lang=nl]").Map(func(_ int, e *goquery.Selection) string { return e.Text() }), "|"); dutch != "Hoofdmenu|3 keer gevonden|Te laat binnengekomen" {
 		t.Errorf("marked as Dutch: %q", dutch)
 	}
 }

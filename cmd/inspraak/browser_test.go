@@ -244,6 +244,12 @@ func newExhibition(t *testing.T) (*liveNode, []sitePage) {
 		page("my-data", "/my-data/"+n.Service.DataToken("https://social.example/users/ana"), 200, "Lelijke woorden", "Have it all erased"),
 		page("my-data-of-a-voter", "/my-data/"+n.Service.DataToken("https://social.example/users/voter1"), 200, "na de sluiting te zien", "Markthal"),
 		page("my-data-link", "/my-data/nergens", 404, "Deze link werkt niet", "This link does not work"),
+		page("take-part", "/consultations/hidden/take-part", 200, "Stem met uw eigen account", "Vote with your own account"),
+		page("take-part-later", "/consultations/scheduled/take-part", 200, "De vraag is nog niet open", "The question is not open yet"),
+		page("follow", "/@"+n.channel+"/follow", 200, "Volg ons met uw eigen account", "Follow us with your own account"),
+		page("share", "/consultations/hidden/share", 200, "Op een andere website", "On another website"),
+		page("poster", "/consultations/hidden/poster", 200, "Zo doet u mee", "How to take part"),
+		page("short-none", "/c/nergens", 404, "Deze korte link kennen wij niet", "We do not know this short link"),
 		page("missing", "/nergens", 404, "Deze pagina is er niet", "This page does not exist"),
 	}
 }

@@ -233,6 +233,7 @@ func introduce(out io.Writer, c Config, crowd *simulation.Fediverse) {
 	fmt.Fprintf(out, "  %s    single choice, counts hidden, closes in %s\n", c.URLs.Page("havenplein"), demoVoting)
 	fmt.Fprintf(out, "  %s  multiple choice, counts while voting\n", c.URLs.Page("bicycle-streets"))
 	fmt.Fprintf(out, "  %s     open question\n\n", c.URLs.Page("mijn-wijk"))
+	fmt.Fprintf(out, "Take part yourself: where a page asks for your account, type %s,\nand vote there as guest.\n", crowd.Servers[0].Account("guest").Handle())
 	fmt.Fprintln(out, "Reload a page to see it grow. Ctrl-C ends it.")
 	fmt.Fprintln(out)
 }

@@ -79,6 +79,7 @@ func harvest(t *testing.T, results participation.Disclosure, one, other string) 
 	receipt := must2(city.Service.Receipts(t.Context(), people[1].ID()))(c)[0]
 	fill := strings.NewReplacer("/search", "/search?q=vraag", ":number", "1", "receipt/:token", "receipt/"+receipt.Token, ":token", city.Service.DataToken(people[1].ID()),
 		"/log/:id", "/log/"+poll.ID, "/o/:id/*", "/o/"+poll.ID+"/replies", "/o/:id", "/o/"+poll.ID, "posts/:id", "posts/none", "dataset/:name", "dataset/ballots.csv",
+		":code", poll.ShortName(), "/oembed", "/oembed?url=https://city.example/consultations/vraag",
 		":name", "gemeente", ":slug", "vraag", ":tag", "plein", ":year", "2026", ":version", "2.1", "exports/:file", "exports/dds.jsonl", ":file", "none", "tile/entries/*", "tile/entries/000.p/2", "tile/*", "tile/0/000.p/2")
 	routes := reflect.ValueOf(city.Handler).MethodByName("Routes").Call(nil)[0]
 	for i := range routes.Len() {

@@ -59,6 +59,7 @@ func libraries() map[string][]string {
 		"github.com/gorilla/feeds":           {"handlers/feed"},
 		"github.com/arran4/golang-ical":      {"handlers/feed"},
 		"github.com/getkin/kin-openapi":      {},
+		"github.com/skip2/go-qrcode":         {"handlers"},
 		"html/template":                      {"web"},
 		"github.com/nicksnyder/go-i18n":      {"web"},
 		"database/sql":                       {"store"},
