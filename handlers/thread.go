@@ -103,7 +103,7 @@ func (h *handler) addThread(ctx context.Context, v *consultationView, c particip
 
 func (h *handler) replyItem(r participation.Reply, c participation.Consultation) *threadItem {
 	i := &threadItem{
-		Anchor: "reply-" + digest([]byte(r.ID))[:12], order: r.Received, address: r.ID, parent: r.Parent,
+		Anchor: r.Anchor(), order: r.Received, address: r.ID, parent: r.Parent,
 	}
 	if r.Standing == participation.Hidden { // no name either: the reason should blame words, not a person
 		i.Hidden, i.Reason = true, r.Reason

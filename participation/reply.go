@@ -1,6 +1,10 @@
 package participation
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
 
 // Visibility is whom the sender addressed. Only Public and Unlisted replies
 // are kept at all; anything narrower is a private message to the municipality
@@ -37,6 +41,13 @@ type Reply struct {
 	Updated      time.Time // zero if never edited
 	Received     time.Time
 	Images       int // number of attachments, which are not shown here
+}
+
+// Anchor names a reply on our own pages: "reply-" and the beginning of the
+// SHA-256 of its address.
+func (r Reply) Anchor() string {
+	sum := sha256.Sum256([]byte(r.ID))
+	return "reply-" + hex.EncodeToString(sum[:6])
 }
 
 // Author is how a remote account is shown beside its reply.

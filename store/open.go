@@ -191,6 +191,7 @@ type prepared struct {
 	evidence      evidenceStatements
 	results       resultStatements
 	replies       replyStatements
+	summaries     summaryStatements
 	moderation    moderationStatements
 	events        eventStatements
 	beats         beatStatements
@@ -212,6 +213,7 @@ func prepareAll(p *preparer) prepared {
 		evidence:      prepareEvidence(p),
 		results:       prepareResults(p),
 		replies:       prepareReplies(p),
+		summaries:     prepareSummaries(p),
 		moderation:    prepareModeration(p),
 		events:        prepareEvents(p),
 		beats:         prepareBeats(p),
