@@ -14,6 +14,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	document "text/template"
 	"text/template/parse"
 
 	"golang.org/x/text/language"
@@ -32,6 +33,7 @@ type Site struct {
 	matcher   language.Matcher
 	texts     map[string]*texts
 	pages     map[string]*template.Template // by language: one set holds all pages
+	documents map[string]*document.Template // the same of what is written as Markdown
 	assets    map[string]Asset              // by hashed name
 	hashed    map[string]string             // plain name to hashed name
 }
@@ -40,7 +42,8 @@ type Site struct {
 // parse, or if a text that a template names is missing in one language, or if
 // the languages do not have the same texts: what starts is complete.
 func Load() (*Site, error) {
-	s := &Site{languages: []string{"nl", "en"}, texts: map[string]*texts{}, pages: map[string]*template.Template{}}
+	s := &Site{languages: []string{"nl", "en"}, texts: map[string]*texts{}, pages: map[string]*template.Template{},
+		documents: map[string]*document.Template{}}
 	var tags []language.Tag
 	for _, l := range s.languages {
 		tags = append(tags, language.MustParse(l))
@@ -61,9 +64,17 @@ func Load() (*Site, error) {
 			return nil, fmt.Errorf("load templates: %w", err)
 		}
 		s.pages[l] = set
+		if s.documents[l], err = s.loadDocuments(t); err != nil {
+			return nil, fmt.Errorf("load templates: %w", err)
+		}
 		problems = append(problems, t.missing(s.texts[s.languages[0]])...)
 		problems = append(problems, s.texts[s.languages[0]].missing(t)...)
 		for _, page := range set.Templates() {
+			if page.Tree != nil {
+				problems = append(problems, checkKeys(t, page.Name(), page.Tree.Root)...)
+			}
+		}
+		for _, page := range s.documents[l].Templates() {
 			if page.Tree != nil {
 				problems = append(problems, checkKeys(t, page.Name(), page.Tree.Root)...)
 			}

@@ -76,7 +76,7 @@ func libraries() map[string][]string {
 // testLibraries says what tests of a room may import beyond that: they read what
 // others read with it.
 func testLibraries() map[string][]string {
-	return map[string][]string{"golang.org/x/mod": {"handlers"}}
+	return map[string][]string{"golang.org/x/mod": {"handlers"}, "github.com/yuin/goldmark": {"web"}}
 }
 
 // walledNames says which rooms may use a name of the standard library, in code that
