@@ -41,6 +41,10 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/consultations/:slug/dataset", h.dataset, h.limitPages)
 	get("/consultations/:slug/figures", h.figures, h.limitPages)
 
+	// For the council.
+	get("/consultations/:slug/report", h.report, h.limitPages)
+	get("/consultations/:slug/report.md", h.reportFile, h.limitPages)
+
 	// For one person, who was sent the address.
 	get("/consultations/:slug/receipt/:token", h.receipt, h.limitPages)
 	get("/consultations/:slug/receipt/:token/proof", h.proof, h.limitPages)

@@ -42,6 +42,7 @@ func (s *Site) loadDocuments(t *texts) (*template.Template, error) {
 		return t.text("time.day", "Day", at.Day(), "Month", t.text(fmt.Sprintf("time.month.%d", at.Month())), "Year", at.Year())
 	}
 	functions["md"], functions["quote"], functions["yaml"], functions["link"] = escaped, quoted, yamlText, linkTo
+	functions["code"], functions["fenced"], functions["anchor"] = code, fenced, anchored
 	set, err := template.New(t.lang).Funcs(functions).ParseFS(files, "templates/*.md")
 	if err != nil {
 		return nil, err
@@ -115,6 +116,20 @@ func linkTo(text any, to string) markdown {
 		return escaped(text)
 	}
 	return "[" + escaped(text) + "](<" + markdown(destination.Replace(to)) + ">)"
+}
+
+// anchored is a text that links can lead to, by an identifier of ours (pandoc,
+// bracketed_spans).
+func anchored(text any, id string) markdown {
+	return "[" + escaped(text) + "]{#" + markdown(id) + "}"
+}
+
+// code writes a text of ours to be copied, in a line or in lines of its own. A
+// backtick, of which it has none, would end it.
+func code(text string) markdown { return markdown("`" + strings.ReplaceAll(text, "`", "’") + "`") }
+
+func fenced(text string) markdown {
+	return markdown("```\n" + strings.ReplaceAll(strings.TrimSpace(text), "`", "’") + "\n```")
 }
 
 var destination = strings.NewReplacer("<", "%3C", ">", "%3E", " ", "%20", "\n", "", "\r", "", `\`, "%5C", "`", "%60", "&", "&amp;")

@@ -18,7 +18,7 @@ func TestLoadIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"about", "ballots", "channel", "consultation", "dataset", "error", "figures", "list", "logs", "my-data", "my-data-done", "my-data-link",
-		"post", "receipt", "receipt-none", "soon", "tag"}
+		"post", "receipt", "receipt-none", "report", "soon", "tag"}
 	got := s.pageNames()
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
