@@ -409,7 +409,8 @@ func TestPagesAreWellMade(t *testing.T) {
 	s.ok(err)
 	mine := "/my-data/" + s.service.DataToken("https://elders.example/users/Ja0")
 	for _, path := range []string{"/", "/about", "/@gemeente", "/tags/speeltuin", "/consultations/speeltuin", "/consultations/dicht", "/nergens", mine, "/my-data/x",
-		"/logs", "/consultations/klaar", "/consultations/klaar/dataset", "/consultations/klaar/figures", "/consultations/klaar/ballots", "/consultations/klaar/ballots?code=x",
+		"/logs", "/consultations/klaar", "/consultations/klaar/dataset", "/consultations/klaar/figures", "/consultations/klaar/report", "/consultations/speeltuin/report",
+		"/consultations/klaar/ballots", "/consultations/klaar/ballots?code=x",
 		"/consultations/klaar/ballots?code=AAAAAAAAAAAAAAAA", "/consultations/dicht/dataset", bon, "/consultations/klaar/receipt/x"} {
 		for _, lang := range []string{"nl", "en"} {
 			status, forms := 200, 0

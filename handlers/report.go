@@ -154,10 +154,6 @@ func (h *handler) fillReport(ctx context.Context, v *reportView, con participati
 	if err != nil {
 		return err
 	}
-	replies, err := h.Service.Replies(ctx, participation.ReplyFilter{Consultation: con.ID, All: true})
-	if err != nil {
-		return err
-	}
 	if err := h.addProcess(ctx, v, con, posts); err != nil {
 		return err
 	}
@@ -165,13 +161,24 @@ func (h *handler) fillReport(ctx context.Context, v *reportView, con participati
 	if !v.Draft {
 		h.addOutcome(v, con, r)
 	}
-	all := v.Page.To(base + "/report?replies=all")
-	h.addSpoken(v, con, replies, posts)
-	if v.Inline = whole || v.Shown <= maxInline; !v.Inline {
-		v.Threads, v.All = nil, all
-	}
-	if err := h.addSummary(ctx, v, con, replies, all); err != nil {
+	summaries, err := h.Service.Summaries(ctx, con.Number)
+	if err != nil {
 		return err
+	}
+	v.Inline, v.All, v.Shown = whole || r.Replies <= maxInline, v.Page.To(base+"/report?replies=all"), r.Replies
+	var replies []participation.Reply
+	if v.Inline || len(summaries) > 0 { // the links of a summary are held against them
+		if replies, err = h.Service.Replies(ctx, participation.ReplyFilter{Consultation: con.ID, All: true}); err != nil {
+			return err
+		}
+	}
+	if v.Inline {
+		h.addSpoken(v, con, replies, posts)
+	}
+	if len(summaries) > 0 {
+		if err := h.addSummary(v, con, summaries, replies); err != nil {
+			return err
+		}
 	}
 	return h.addEvidence(ctx, v, con)
 }
@@ -243,17 +250,13 @@ func (h *handler) addOutcome(v *reportView, c participation.Consultation, r part
 	v.Leaders = leaders(v.Rows)
 }
 
-func (h *handler) addSummary(ctx context.Context, v *reportView, c participation.Consultation, replies []participation.Reply, all string) error {
-	summaries, err := h.Service.Summaries(ctx, c.Number)
-	if err != nil || len(summaries) == 0 {
-		return err
-	}
+func (h *handler) addSummary(v *reportView, c participation.Consultation, summaries []participation.Summary, replies []participation.Reply) error {
 	views := make([]summaryView, 0, len(summaries))
 	for _, s := range summaries {
 		views = append(views, summaryView{At: h.local(s.At, c.Zone), SHA256: s.SHA256})
 	}
 	newest := &views[len(views)-1]
-	page := h.URLs.Base + all
+	page := h.URLs.Base + v.All
 	text, gone, err := h.Service.SummaryHTML(c, summaries[len(summaries)-1], replies, page)
 	if err != nil {
 		return &ourFault{err}

@@ -14,7 +14,7 @@ import (
 // number and no name: a report goes into files that nobody can take back, and the
 // words are what it is about. The conversation on the site has the names.
 type spoken struct {
-	Inline     bool // the replies are in Threads; else All is where they are
+	Inline     bool // all below is here; else All is where it is
 	All        string
 	Shown      int
 	Threads    []reportThread
@@ -76,6 +76,7 @@ func (h *handler) addSpoken(v *reportView, c participation.Consultation, replies
 		end = c.ClosedAt
 	}
 	conversation := roots{parents, map[string]string{}}
+	v.Shown = 0 // the newest count may be a moment older
 	hidden, links, thread := map[string]int{}, map[string]replyLink{}, map[string]int{}
 	for _, r := range replies {
 		if r.Standing != participation.Shown {

@@ -51,7 +51,7 @@ func (s *Service) Summarise(ctx context.Context, consultation, markdown string) 
 	if err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrInvalid, err))
 	}
-	if html == "" {
+	if markup.Plain(html) == "" {
 		return fail(fmt.Errorf("%w: nothing of the text would be shown", ErrInvalid))
 	}
 	if len(problems) > 0 {
