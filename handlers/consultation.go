@@ -51,7 +51,7 @@ type consultationView struct {
 	CountedAt              time.Time
 	Version                int
 	Final                  bool
-	JSON                   string
+	JSON, Report           string
 	Notices, Results       []postView
 	Address, Handle        string
 	OtherWays              web.HTML
@@ -104,6 +104,7 @@ func (h *handler) consultation(c echo.Context) error {
 		Address: h.URLs.Page(con.Slug), Handle: h.URLs.Handle(con.Channel),
 		JSON: "/consultations/" + con.Slug + "/result.json",
 	}
+	v.Report = v.Page.To("/consultations/" + con.Slug + "/report")
 	v.addDestruction(h, con)
 	v.Page.Feed = "/@" + con.Channel + "/feed.atom"
 	v.ChannelURL = v.Page.To("/@" + con.Channel)

@@ -148,7 +148,7 @@ func (h *handler) fillReport(ctx context.Context, v *reportView, con participati
 	v.Page.Description = h.Site.Text(v.Page.Lang, "report.lead")
 	v.Made, v.State = h.local(h.Now(), con.Zone), h.state(con, r)
 	v.Markdown, v.URL = v.Page.To(base+"/report.md"), v.Page.To(base)
-	v.Conversation = h.URLs.Base + v.Page.To(base+"/replies")
+	v.Conversation = h.URLs.Base + v.Page.To(base+"#replies")
 	v.Draft = con.Phase != participation.Closed || !r.Final
 	posts, err := h.Service.Posts(ctx, con.ID)
 	if err != nil {

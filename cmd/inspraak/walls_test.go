@@ -32,13 +32,14 @@ func rooms() map[string][]string {
 		"activitypub":             {"participation", "activitypub/as2", "activitypub/signature"},
 		"store":                   {"participation", "participation/ballotlog", "activitypub", "activitypub/signature"},
 		"web":                     {},
+		"archive":                 {},
 		"handlers":                {"participation", "tally", "activitypub", "web"},
 		"simulation":              {},
 		"verify":                  {},
 		"mutants":                 {},
 		"faults":                  {"simulation", "participation", "store"}, // the last two read what a fault leaves on disk
 		"cmd/inspraak": {"participation", "participation/markup", "tally", "activitypub", "store", "web", "handlers", "simulation", "verify",
-			"activitypub/as2", "activitypub/signature"},
+			"activitypub/as2", "activitypub/signature", "archive"},
 	}
 }
 
