@@ -30,33 +30,36 @@ type Event struct {
 	Who  string
 }
 
+// selection is the list from which municipalities take appraisal and category.
+const selection = "Selectielijst gemeenten en intergemeentelijke organen"
+
 // MDTO writes a record as metadata of the Dutch norm (MDTO 1.0.1, XML schema
 // https://www.nationaalarchief.nl/mdto). Files have no records of their own: the
 // bag's manifest has their digests.
 func MDTO(r Record) ([]byte, error) {
-	const undecided = "nog vast te stellen"
-	appraisal := r.Appraisal
-	if appraisal == "" {
-		appraisal = undecided
+	const ours = "Inspraak" // the list of words that no other list has
+	appraisal := concept(r.Appraisal, selection)
+	if r.Appraisal == "" {
+		appraisal = concept("Nog vast te stellen", ours)
 	}
 	o := mdtoObject{
 		Identificatie: identified(r.Address), Naam: r.Title, Aggregatieniveau: concept(r.Level, "Begrippenlijst Aggregatieniveaus MDTO"),
 		Omschrijving: r.Description, Raadpleeglocatie: &mdtoPlace{r.Address}, Taal: r.Language,
-		Waardering: concept(appraisal, "Begrippenlijst Waarderingen MDTO"), Archiefvormer: mdtoReference{Naam: r.Maker},
-		Beperking: mdtoRestriction{concept("Openbaar", "Begrippenlijst Openbaarheid"),
+		Waardering: appraisal, Archiefvormer: mdtoReference{Naam: r.Maker},
+		Beperking: mdtoRestriction{concept("Openbaar", ours),
 			"Alles in dit object stond op een openbare website. Er staan openbare reacties van mensen in, met de naam van hun account."},
 	}
 	if !r.From.IsZero() {
-		o.Dekking = &mdtoPeriod{Type: concept("Looptijd van de vraag", "Inspraak"), Begin: r.From.Format(time.DateOnly)}
+		o.Dekking = &mdtoPeriod{Type: concept("Looptijd van de vraag", ours), Begin: r.From.Format(time.DateOnly)}
 		if !r.Until.IsZero() {
 			o.Dekking.Eind = r.Until.Format(time.DateOnly)
 		}
 	}
 	for _, e := range r.Events {
-		o.Events = append(o.Events, mdtoEvent{concept(e.What, "Begrippenlijst EventTypeLijst MDTO"), e.At.UTC().Format(time.RFC3339), mdtoReference{Naam: e.Who}})
+		o.Events = append(o.Events, mdtoEvent{concept(e.What, ours), e.At.UTC().Format(time.RFC3339), mdtoReference{Naam: e.Who}})
 	}
 	if r.Category != "" {
-		o.Categorie = concept(r.Category, "Selectielijst gemeenten en intergemeentelijke organen")
+		o.Categorie = concept(r.Category, selection)
 	}
 	if r.Part != nil {
 		o.OnderdeelVan = []mdtoReference{refer(*r.Part)}

@@ -69,7 +69,7 @@ func (c archiveCommand) write(a *app, n *Node, cfg Config) error {
 		return fmt.Errorf("archive: %w", err)
 	}
 	o := archive.Options{Handler: n.Handler, Base: cfg.URLs.Base, Now: a.now(),
-		Try: []string{"/favicon.ico", "/robots.txt", "/sitemap.xml", "/.well-known/security.txt"}, Judge: judgeAll}
+		Try: []string{"/robots.txt", "/sitemap.xml", "/.well-known/security.txt"}, Judge: judgeAll}
 	if !c.All {
 		o.Try = nil
 		if o.Judge, err = judgeOne(a.ctx, n, chosen[0]); err != nil {
@@ -146,7 +146,9 @@ func (c archiveCommand) start(ctx context.Context, n *Node, o *archive.Options, 
 	}
 	for _, one := range chosen {
 		o.Start = append(o.Start, "/consultations/"+one.Slug)
-		o.Try = append(o.Try, "/o/"+one.ID, "/consultations/"+one.Slug+"/report")
+		if o.Try = append(o.Try, "/o/"+one.ID); one.Phase != participation.Withdrawn {
+			o.Start = append(o.Start, "/consultations/"+one.Slug+"/report")
+		}
 		head, err := n.Service.Log(ctx, one.Number)
 		if err != nil {
 			return err
