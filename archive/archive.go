@@ -48,6 +48,9 @@ type Options struct {
 	Info      []Field           // for bag-info.txt, before the payload's size
 	Tags      map[string][]byte // further files of the bag, by path, that are no part of the site
 	Now       time.Time
+	// Variants is how many addresses may differ only by what is behind the question
+	// mark; more would have no end. 0 means 10,000.
+	Variants int
 }
 
 // Words are what the pages of a copy say, as plain text.

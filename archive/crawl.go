@@ -21,7 +21,6 @@ import (
 
 const (
 	patience  = 2 * time.Minute // for one answer
-	maxPages  = 10_000          // that differ only by what is behind the question mark
 	maxParsed = 64 << 20        // bytes of an answer in which links are looked for
 )
 
@@ -57,6 +56,7 @@ func newCrawler(root *os.Root, o Options) (*crawler, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Variants = cmp.Or(o.Variants, 10_000)
 	return &crawler{Options: o, root: root, base: base, seen: map[address]*answer{}, pages: map[string]int{},
 		files: map[string]file{}, owner: map[string]address{}, pointers: map[string]bool{}, left: map[address]string{}}, nil
 }
@@ -86,8 +86,8 @@ func (c *crawler) crawl(ctx context.Context) error {
 		if err := errors.Join(ctx.Err(), c.copy(ctx, next)); err != nil {
 			return err
 		}
-		if n := c.pages[next.path]; n > maxPages {
-			return fmt.Errorf("%s has more than %d variants; an archive of it would have no end", next.path, maxPages)
+		if n := c.pages[next.path]; n > c.Variants {
+			return fmt.Errorf("%s has more than %d variants; an archive of it would have no end", next.path, c.Variants)
 		}
 	}
 	return nil

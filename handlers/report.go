@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"html"
 	"net/http"
 	"net/url"
 	"slices"
@@ -262,7 +263,7 @@ func (h *handler) addSummary(v *reportView, c participation.Consultation, summar
 		return &ourFault{err}
 	}
 	if v.Inline { // they stand in this very document
-		text = strings.ReplaceAll(text, `href="`+page+`#reply-`, `href="#reply-`)
+		text = strings.ReplaceAll(text, `href="`+html.EscapeString(page)+`#reply-`, `href="#reply-`)
 	}
 	newest.Text, newest.Gone, newest.Earlier = web.HTML(text), gone, views[:len(views)-1]
 	slices.Reverse(newest.Earlier)

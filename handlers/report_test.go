@@ -86,7 +86,11 @@ func TestReport(t *testing.T) {
 		t.Errorf("the conversations are %s\nwant %s", got, want)
 	}
 	// English has the same numbers.
-	if english := text(s.page("/consultations/park/report?lang=en", 200), "main"); !strings.Contains(english, "42 people voted. Chosen most: Ja (40 times, 95%)") {
+	d = s.page("/consultations/park/report?lang=en", 200)
+	if to := d.Find(".official a").First().AttrOr("href", ""); to != "#"+tree.Anchor() {
+		t.Errorf("in English the summary leads to %q", to)
+	}
+	if english := text(d, "main"); !strings.Contains(english, "42 people voted. Chosen most: Ja (40 times, 95%)") {
 		t.Errorf("in English: %.300s", english)
 	}
 }
