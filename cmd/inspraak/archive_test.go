@@ -317,6 +317,12 @@ func TestArchiveAll(t *testing.T) {
 		t.Errorf("who opens an object is led to %s", body)
 	}
 
+	// The dataset still verifies.
+	var report bytes.Buffer
+	if code := run(t.Context(), []string{"verify", filepath.Join(a.folder, "data/consultations/closed/dataset.zip")}, strings.NewReader(""), &report, &report); code != exitDone {
+		t.Errorf("verify: %d\n%s", code, &report)
+	}
+
 	// Nobody's secrets. What an author may take back is not promised to be forgotten, but
 	// names of those who only voted are in no file.
 	receipts := must1(n.Service.Receipts(t.Context(), "https://social.example/users/voter3"))(t)
