@@ -180,6 +180,7 @@ func TestReportAsDocument(t *testing.T) {
 	s, c := reported(t)
 	_, _, err := s.service.Summarise(t.Context(), c.ID, "Mensen willen [bomen](https://elders.example/notes/anna).")
 	s.ok(err)
+	s.ok(s.service.HideReply(t.Context(), "https://elders.example/notes/els", "| *Reclame* | [x](javascript:alert(1)) # kop"))
 	w := s.get("/consultations/park/report.md?lang=nl")
 	if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/markdown") {
 		t.Fatalf("%d %s", w.Code, w.Header())
@@ -188,6 +189,9 @@ func TestReportAsDocument(t *testing.T) {
 		t.Errorf("asked again: %d", again.Code)
 	}
 	source := w.Body.String()
+	if !strings.Contains(source, `\*Reclame\* \| \[x\]`) || strings.Contains(source, "<p>") {
+		t.Errorf("a reason is Markdown, or a text HTML:\n%s", source)
+	}
 	if regexp.MustCompile(`[^\\](# Geen kop|<script|\]\(javascript)`).MatchString(source) {
 		t.Errorf("a citizen writes Markdown:\n%s", source)
 	}
@@ -202,7 +206,7 @@ func TestReportAsDocument(t *testing.T) {
 		t.Fatalf("pandoc: %v %s", err, out)
 	}
 	content := inZip(t, file, "content.xml")
-	for _, want := range []string{"<text:h ", "<table:table ", ">Ja<", "# Geen kop", "[klik](javascript:alert(1)) &lt;script&gt;alert(1)&lt;/script&gt;", "| a | b |", "<text:list ", "text:bookmark"} {
+	for _, want := range []string{"<text:h ", "<table:table ", ">Ja<", "# Geen kop", "[klik](javascript:alert(1)) &lt;script&gt;alert(1)&lt;/script&gt;", "| a | b |", "<text:list ", "text:bookmark", "| *Reclame* | [x](javascript:alert(1)) # kop"} {
 		if !strings.Contains(strings.ReplaceAll(content, "<text:s />", ""), want) {
 			t.Errorf("content.xml lacks %s", want)
 		}

@@ -209,9 +209,7 @@ func judgeOne(ctx context.Context, n *Node, c participation.Consultation) (func(
 	for _, p := range posts {
 		within = append(within, "/o/"+p.ID)
 	}
-	for _, page := range []string{"/about", "/how-it-works", "/privacy", "/accessibility", "/toegankelijkheid", "/actor", "/static", "/media", "/c"} {
-		within = append(within, page)
-	}
+	within = append(within, "/about", "/how-it-works", "/privacy", "/accessibility", "/toegankelijkheid", "/actor", "/static", "/media", "/c")
 	return func(path string, query url.Values) archive.Verdict {
 		if !slices.ContainsFunc(within, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") }) || path == "/a/"+c.Channel+"/outbox" {
 			return archive.Elsewhere
