@@ -51,6 +51,9 @@ func (c *crawler) rewrite() error {
 		if known := c.seen[at]; !isPage || known.kind == raw {
 			continue
 		}
+		if c.files[name].size > maxParsed {
+			return fmt.Errorf("%s is a page of %d bytes; its links cannot be made right", name, c.files[name].size)
+		}
 		content, err := c.root.ReadFile("data/" + name)
 		if err != nil {
 			return err
