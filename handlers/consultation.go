@@ -50,6 +50,7 @@ type consultationView struct {
 	Destroyed       time.Time // it is done; zero before
 
 	numbers
+	Report          string // page for the council
 	Notices         []postView
 	Address, Handle string
 	OtherWays       web.HTML
@@ -115,6 +116,7 @@ func (h *handler) consultation(c echo.Context) error {
 		ManyOptions: len(con.Options) > participation.AdvisedOptions,
 		Address:     h.URLs.Page(con.Slug), Handle: h.URLs.Handle(con.Channel),
 	}
+	v.Report = v.Page.To("/consultations/" + con.Slug + "/report")
 	v.addDestruction(h, con)
 	for _, t := range con.Hashtags {
 		v.Tags = append(v.Tags, tagLink{t, v.Page.To(tagPath(h.URLs, t))})

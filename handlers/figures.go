@@ -87,10 +87,7 @@ func (h *handler) figures(c echo.Context) error {
 	v.Page.Description = h.Site.Text(v.Page.Lang, "integrity.no-proof")
 	v.URL = v.Page.To("/consultations/" + con.Slug)
 	w := figureWords{h, v.Page.Lang, slices.Contains(f.Reasons, tally.TooFewBallots)}
-	v.Figures = []*figureView{
-		w.concentration(f.Concentration), w.leaveOneOut(f.LeaveOneOut), w.margin(f.Margin), w.age(f.Age), w.bursts(f.Bursts, con.Zone),
-		w.absent("I6", "lockstep"), w.acquaintance(f.Acquaintance), w.absent("I8", "confirmed"),
-	}
+	v.Figures = w.all(f, con.Zone)
 	return h.html(c, http.StatusOK, "figures", v.Page, v)
 }
 
@@ -99,6 +96,13 @@ type figureWords struct {
 	*handler
 	lang string
 	few  bool // too few ballots for any figure that looks at choices
+}
+
+func (w figureWords) all(f tally.Figures, zone string) []*figureView {
+	return []*figureView{
+		w.concentration(f.Concentration), w.leaveOneOut(f.LeaveOneOut), w.margin(f.Margin), w.age(f.Age), w.bursts(f.Bursts, zone),
+		w.absent("I6", "lockstep"), w.acquaintance(f.Acquaintance), w.absent("I8", "confirmed"),
+	}
 }
 
 func (w figureWords) text(key string, args ...any) string {

@@ -327,6 +327,7 @@ func TestPagesAreWellMade(t *testing.T) {
 		"/how-it-works", "/privacy", "/accessibility", "/moderation", "/archive", "/archive/2026", "/consultations/speeltuin/result", "/consultations/klaar/result",
 		"/consultations/speeltuin/replies", "/consultations/speeltuin/replies?order=oldest", "/consultations/speeltuin/replies/1", "/consultations/dicht/replies",
 		"/logs", "/consultations/klaar", "/consultations/klaar/dataset", "/consultations/klaar/figures", "/consultations/klaar/ballots", "/consultations/klaar/ballots?code=x",
+		"/consultations/klaar/report", "/consultations/speeltuin/report",
 		"/consultations/klaar/ballots?code=AAAAAAAAAAAAAAAA", "/consultations/dicht/dataset", bon, "/consultations/klaar/receipt/x",
 		"/consultations/speeltuin/take-part", "/@gemeente/follow", "/consultations/speeltuin/share", "/consultations/klaar/poster", "/c/nergens"} {
 		for _, lang := range []string{"nl", "en"} {

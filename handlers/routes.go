@@ -65,6 +65,10 @@ func (h *handler) routes(e *echo.Echo) {
 	get("/embed/consultations/:slug", h.embed, h.limitPages)
 	get("/oembed", h.oembed, h.limitPages)
 
+	// For the council.
+	get("/consultations/:slug/report", h.report, h.limitPages)
+	get("/consultations/:slug/report.md", h.reportFile, h.limitPages)
+
 	// For one person, who was sent the address.
 	get("/consultations/:slug/receipt/:token", h.receipt, h.limitPages)
 	get("/consultations/:slug/receipt/:token/proof", h.proof, h.limitPages)

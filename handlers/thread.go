@@ -53,7 +53,7 @@ func sortByTime(posts []postView) {
 }
 
 func (h *handler) replyItem(about head, r participation.Reply, c participation.Consultation) *threadItem {
-	i := &threadItem{Anchor: fmt.Sprintf("reply-%d", r.Number), order: r.Received, address: r.ID, parent: r.Parent}
+	i := &threadItem{Anchor: r.Anchor(), order: r.Received, address: r.ID, parent: r.Parent}
 	if r.Standing == participation.Hidden { // no name either: the reason should blame words, not a person
 		i.Hidden, i.Reason = true, r.Reason
 		return i

@@ -27,6 +27,7 @@ const (
 	ReplyHidden           EventType = "reply-hidden"
 	ReplyShown            EventType = "reply-shown"
 	PostPublished         EventType = "post-published"
+	SummaryPublished      EventType = "summary-published" // on our own pages only; the subject is the SHA-256 of its text
 	ActorBlocked          EventType = "blocked"
 	ActorUnblocked        EventType = "unblocked"
 	ReportReceived        EventType = "report-received"

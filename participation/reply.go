@@ -1,6 +1,8 @@
 package participation
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 	"time"
 )
@@ -54,6 +56,16 @@ type NumberedReply struct {
 }
 
 func (r Reply) number() string { return strconv.FormatInt(r.Place, 10) }
+
+// ShortID is a handy name for a reply, as "reply list" shows it: the first eight
+// letters of the SHA-256 of its address, in hexadecimal.
+func (r Reply) ShortID() string {
+	sum := sha256.Sum256([]byte(r.ID))
+	return hex.EncodeToString(sum[:4])
+}
+
+// Anchor names a reply on our own pages.
+func (r Reply) Anchor() string { return "reply-" + strconv.FormatInt(r.Number, 10) }
 
 // Author is how a remote account is shown beside its reply.
 type Author struct {

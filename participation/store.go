@@ -68,7 +68,8 @@ type Reader interface {
 	// what the municipality answered it, oldest first.
 	GesturesOf(ctx context.Context, actor string) ([]GivenGesture, error)
 	PostsTo(ctx context.Context, actor string) ([]Post, error)
-	Reports(ctx context.Context, all bool) ([]Report, error) // open ones, or all; oldest first
+	Summaries(ctx context.Context, number int64) ([]Summary, error) // of a consultation, by version
+	Reports(ctx context.Context, all bool) ([]Report, error)        // open ones, or all; oldest first
 	Blocks(ctx context.Context) ([]Block, error)
 	// RepliesFrom returns up to limit replies of a consultation with Number > after,
 	// in order, hidden ones too; RepliesNumbered those with some numbers, in any
@@ -245,6 +246,9 @@ type Tx interface {
 	SaveResult(Result) error
 	Result(consultation string) (Result, error)
 	SavePost(Post) error
+	// SaveSummary keeps a summary as the next version, which it returns, and
+	// drops the texts of earlier ones.
+	SaveSummary(number int64, s Summary) (version int, err error)
 	SaveReport(Report) error // a known ID is left as it is, unless it resolves
 	Report(id string) (Report, error)
 	SaveBlock(Block) error

@@ -192,6 +192,7 @@ type prepared struct {
 	results       resultStatements
 	replies       replyStatements
 	conversations conversationStatements
+	summaries     summaryStatements
 	moderation    moderationStatements
 	events        eventStatements
 	beats         beatStatements
@@ -216,6 +217,7 @@ func prepareAll(p *preparer) prepared {
 		results:       prepareResults(p),
 		replies:       prepareReplies(p),
 		conversations: prepareConversations(p),
+		summaries:     prepareSummaries(p),
 		moderation:    prepareModeration(p),
 		events:        prepareEvents(p),
 		beats:         prepareBeats(p),

@@ -14,6 +14,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	document "text/template"
 	"text/template/parse"
 
 	"golang.org/x/text/language"
@@ -33,6 +34,7 @@ type Site struct {
 	matcher   language.Matcher
 	texts     map[string]*texts
 	pages     map[string]*template.Template // by language: one set holds all pages
+	documents map[string]*document.Template // the same of what is written as Markdown
 	assets    map[string]Asset              // by hashed name
 	hashed    map[string]string             // plain name to hashed name
 }
@@ -43,7 +45,8 @@ type Site struct {
 // language that is only started may lack texts, and then shows the Dutch ones, but
 // has none that is unknown.
 func Load() (*Site, error) {
-	s := &Site{languages: []string{"nl", "en", "fy"}, complete: 2, texts: map[string]*texts{}, pages: map[string]*template.Template{}}
+	s := &Site{languages: []string{"nl", "en", "fy"}, complete: 2, texts: map[string]*texts{}, pages: map[string]*template.Template{},
+		documents: map[string]*document.Template{}}
 	var tags []language.Tag
 	for _, l := range s.languages {
 		tags = append(tags, language.MustParse(l))
@@ -67,11 +70,19 @@ func Load() (*Site, error) {
 			return nil, fmt.Errorf("load templates: %w", err)
 		}
 		s.pages[l] = set
+		if s.documents[l], err = s.loadDocuments(t); err != nil {
+			return nil, fmt.Errorf("load templates: %w", err)
+		}
 		if t.fallback == nil {
 			problems = append(problems, t.missing(s.texts[s.languages[0]])...)
 		}
 		problems = append(problems, s.texts[s.languages[0]].missing(t)...) // or: t has one that is unknown
 		for _, page := range set.Templates() {
+			if page.Tree != nil {
+				problems = append(problems, checkKeys(t, page.Name(), page.Tree.Root)...)
+			}
+		}
+		for _, page := range s.documents[l].Templates() {
 			if page.Tree != nil {
 				problems = append(problems, checkKeys(t, page.Name(), page.Tree.Root)...)
 			}

@@ -19,8 +19,8 @@ func TestLoadIsComplete(t *testing.T) {
 	}
 	want := []string{"about", "accessibility", "api", "archive", "ballots", "channel", "consultation", "conversation", "data", "dataset",
 		"embed", "error", "figures", "how-it-works", "list", "logs", "moderation", "my-data", "my-data-done", "my-data-link",
-		"no-export", "post", "poster", "privacy", "receipt", "receipt-none", "replies", "result", "search", "share",
-		"short-none", "soon", "tag", "take-part"}
+		"no-export", "post", "poster", "privacy", "receipt", "receipt-none", "replies", "report", "result", "search",
+		"share", "short-none", "soon", "tag", "take-part"}
 	got := s.pageNames()
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
@@ -71,7 +71,7 @@ func TestNoTextIsUnused(t *testing.T) {
 	inCode := []string{"language.", "zone.", "time.", "duration.", "state.", "list.", "post.", "outcome.", "class.", "level.",
 		"hidden.", "error.", "feed.", "direct.", "data-file.", "integrity.", "catalogue.", "cite.", "export-file.", "no-export.",
 		"picture.", "calendar.", "timeline.step.", "accessibility.is.", "replies.by.", "result.in-short", "replies.in-short", "own-title.", "own-what.", "own-do.",
-		"own-then.", "own-trouble.", "share.text-", "share.title", "share.what", "poster.title", "poster.what", "poster-step2."}
+		"own-then.", "own-trouble.", "share.text-", "share.title", "share.what", "poster.title", "poster.what", "poster-step2.", "static-copy."}
 	var all strings.Builder
 	entries, err := os.ReadDir("templates")
 	if err != nil {

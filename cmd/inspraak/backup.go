@@ -42,7 +42,7 @@ func (b backupCommand) Run(a *app) error {
 		if err := o.db.Backup(a.ctx, copied); err != nil {
 			return err
 		}
-		entries := []archiveEntry{{"inspraak.yaml", o.Path}, {"keys/log.key", filepath.Join(o.Keys, "log.key")}}
+		entries := []backupEntry{{"inspraak.yaml", o.Path}, {"keys/log.key", filepath.Join(o.Keys, "log.key")}}
 		for _, set := range []struct{ name, pattern string }{
 			{"keys/actors/", filepath.Join(o.Keys, "actors", "*.pem")},
 			{"media/", filepath.Join(o.Media, "*.*")},
@@ -52,13 +52,13 @@ func (b backupCommand) Run(a *app) error {
 				return fmt.Errorf("backup: %w", err)
 			}
 			for _, path := range paths {
-				if name := set.name + filepath.Base(path); archiveName.MatchString(name) {
-					entries = append(entries, archiveEntry{name, path})
+				if name := set.name + filepath.Base(path); backupName.MatchString(name) {
+					entries = append(entries, backupEntry{name, path})
 				}
 			}
 		}
-		entries = append(entries, archiveEntry{"inspraak.db", copied})
-		if err := writeArchive(b.Dest, recipients, entries); err != nil {
+		entries = append(entries, backupEntry{"inspraak.db", copied})
+		if err := writeBackup(b.Dest, recipients, entries); err != nil {
 			return fmt.Errorf("backup: %w", err)
 		}
 		if err := os.WriteFile(backupNote(o.Config), []byte(a.now().UTC().Format(time.RFC3339)+"\n"), 0o600); err != nil {
@@ -87,7 +87,7 @@ func (r restoreCommand) Run(a *app) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	defer os.RemoveAll(work)
-	if err := readArchive(r.File, r.Identity, work); err != nil {
+	if err := readBackup(r.File, r.Identity, work); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	placed := &placement{}

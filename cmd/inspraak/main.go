@@ -46,8 +46,10 @@ type commands struct {
 	Consultation consultationCommands `cmd:"" help:"Prepare, publish, list and end consultations."`
 	Channel      channelCommands      `cmd:"" help:"Add, edit and list channels, the accounts that people follow."`
 	Reply        replyCommands        `cmd:"" help:"List, hide, show and answer replies."`
-	Report       reportCommands       `cmd:"" help:"List and resolve reports of other servers' moderators."`
+	Complaint    complaintCommands    `cmd:"" help:"List and resolve reports of other servers' moderators."`
 	Note         noteCommands         `cmd:"" help:"Publish a notice or an erratum in a consultation's thread."`
+	Report       reportCommand        `cmd:"" help:"Write the participation report of a consultation, and keep the municipality's summary."`
+	Archive      archiveCommand       `cmd:"" help:"Copy a consultation, or the whole site, into a folder that any web server can serve."`
 	Destroy      destroyCommand       `cmd:"" help:"Destroy what links voters and ballots, with two keys and a day between. Cannot be undone."`
 	Block        blockCommands        `cmd:"" help:"Block servers and accounts."`
 	Retention    retentionCommand     `cmd:"" help:"Let go of what is no longer needed, or tell what would go."`

@@ -9,18 +9,18 @@ import (
 	"inspraak/participation"
 )
 
-type reportCommands struct {
-	List    reportList    `cmd:"" help:"List reports that wait for a decision."`
-	Resolve reportResolve `cmd:"" help:"Close a report, with what was done."`
+type complaintCommands struct {
+	List    complaintList    `cmd:"" help:"List reports that wait for a decision."`
+	Resolve complaintResolve `cmd:"" help:"Close a report, with what was done."`
 }
 
-type reportList struct {
+type complaintList struct {
 	All  bool `help:"Resolved ones too."`
 	JSON bool `help:"As JSON."`
 }
 
 // Run lists, oldest first.
-func (l reportList) Run(a *app) error {
+func (l complaintList) Run(a *app) error {
 	return a.at(func(o *office) error {
 		reports, err := o.Reports(a.ctx, l.All)
 		if err != nil {
@@ -53,20 +53,20 @@ func (l reportList) Run(a *app) error {
 	})
 }
 
-type reportResolve struct {
+type complaintResolve struct {
 	ID   string `arg:"" help:"Id or address of the report."`
 	Text string `arg:"" help:"What was done about it."`
 }
 
 // Run resolves.
-func (r reportResolve) Run(a *app) error {
+func (r complaintResolve) Run(a *app) error {
 	return a.at(func(o *office) error {
 		reports, err := o.Reports(a.ctx, true)
 		if err != nil {
 			return err
 		}
 		if strings.TrimSpace(r.Text) == "" {
-			return fmt.Errorf("report %s: say what was done about it", r.ID)
+			return fmt.Errorf("complaint %s: say what was done about it", r.ID)
 		}
 		for _, known := range reports {
 			if known.ID == r.ID || shortID(known.ID) == strings.ToLower(r.ID) {
@@ -77,7 +77,7 @@ func (r reportResolve) Run(a *app) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("report %s: %w; \"inspraak report list --all\" shows ids", r.ID, participation.ErrNotFound)
+		return fmt.Errorf("complaint %s: %w; \"inspraak complaint list --all\" shows ids", r.ID, participation.ErrNotFound)
 	})
 }
 

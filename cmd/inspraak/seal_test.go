@@ -116,7 +116,7 @@ func harvest(t *testing.T, results participation.Disclosure, one, other string) 
 	}
 	file := filepath.Join(city.config.Data, "inspraak.yaml")
 	c.must(os.WriteFile(file, []byte("url: https://city.example\ndata: .\nname: Stad\ncontact: griffie@city.example\n"), 0o600))
-	for _, command := range []string{"consultation list", "consultation list --json", "consultation show vraag", "consultation show vraag --json", "reply list vraag", "channel list", "check --db"} {
+	for _, command := range []string{"consultation list", "consultation list --json", "consultation show vraag", "consultation show vraag --json", "reply list vraag", "channel list", "check --db", "report vraag", "report vraag --format html --lang en"} {
 		var printed bytes.Buffer
 		run(t.Context(), append([]string{"--config", file}, strings.Fields(command)...), strings.NewReader(""), &printed, &printed)
 		out[command] = plain(printed.String())

@@ -37,12 +37,13 @@ func rooms() map[string][]string {
 		"handlers":                              {"participation", "participation/catalogue", "tally", "activitypub", "web", "handlers/feed", "handlers/api"},
 		"handlers/feed":                         {"participation", "activitypub", "web"},
 		"handlers/api":                          {"participation", "activitypub"},
+		"archive":                               {},
 		"simulation":                            {},
 		"verify":                                {},
 		"mutants":                               {},
 		"faults":                                {"simulation", "participation", "store"}, // the last two read what a fault leaves on disk
 		"cmd/inspraak": {"participation", "participation/markup", "tally", "activitypub", "store", "web", "handlers", "simulation", "verify",
-			"activitypub/as2", "activitypub/signature"},
+			"activitypub/as2", "activitypub/signature", "archive"},
 	}
 }
 
@@ -84,7 +85,8 @@ func libraries() map[string][]string {
 // testLibraries says what tests of a room may import beyond that: they read what
 // others read with it.
 func testLibraries() map[string][]string {
-	return map[string][]string{"golang.org/x/mod": {"handlers"}, "github.com/getkin/kin-openapi": {"handlers"}, "github.com/arran4/golang-ical": {"handlers"}}
+	return map[string][]string{"golang.org/x/mod": {"handlers"}, "github.com/getkin/kin-openapi": {"handlers"}, "github.com/arran4/golang-ical": {"handlers"},
+		"github.com/yuin/goldmark": {"web"}}
 }
 
 // walledNames says which rooms may use a name of the standard library, in code that

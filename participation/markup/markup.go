@@ -18,6 +18,7 @@ import (
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/renderer"
+	goldtext "github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 )
 
@@ -31,6 +32,13 @@ const maxMarkdown = 64 << 10 // bytes of a source text
 //
 // It refuses more than 64 KiB and what is not UTF-8.
 func Markdown(src string) (string, error) {
+	return Linked(src, func(to string) string { return to })
+}
+
+// Linked is Markdown with each link's destination replaced by what lead returns
+// for it; where that is "" the link's text remains. It is asked in the order of
+// the text, once for each link that is written [text](to), not for bare addresses.
+func Linked(src string, lead func(to string) string) (string, error) {
 	if len(src) > maxMarkdown {
 		return "", fmt.Errorf("render markdown: more than %d bytes; shorten the text", maxMarkdown)
 	}
@@ -39,8 +47,10 @@ func Markdown(src string) (string, error) {
 	}
 	md := goldmark.New(goldmark.WithExtensions(extension.Linkify))
 	md.Renderer().AddOptions(renderer.WithNodeRenderers(util.Prioritized(plainBlocks{}, 1)))
+	source := []byte(clean(src))
+	doc := md.Parser().Parse(goldtext.NewReader(source))
 	var out bytes.Buffer
-	if err := md.Convert([]byte(clean(src)), &out); err != nil {
+	if err := errors.Join(relink(doc, lead), md.Renderer().Render(&out, source, doc)); err != nil {
 		return "", fmt.Errorf("render markdown: %w", err)
 	}
 	policy := bluemonday.NewPolicy()
@@ -49,6 +59,15 @@ func Markdown(src string) (string, error) {
 	policy.AllowURLSchemes("http", "https", "mailto")
 	policy.RequireParseableURLs(true)
 	return strings.TrimSpace(policy.Sanitize(out.String())), nil
+}
+
+func relink(doc ast.Node, lead func(to string) string) error {
+	return ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if l, ok := n.(*ast.Link); ok && entering {
+			l.Destination = []byte(lead(string(l.Destination)))
+		}
+		return ast.WalkContinue, nil
+	})
 }
 
 // plainBlocks renders the kinds of node for which there is no element of their own.

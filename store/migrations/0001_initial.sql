@@ -243,6 +243,17 @@ CREATE INDEX post_channel ON post (channel);
 CREATE INDEX post_mention ON post (mention) WHERE mention <> '';
 CREATE INDEX post_answer ON post (in_reply_to) WHERE kind = 'answer';
 
+-- What the municipality made of it all, for the council. Of earlier versions only
+-- the digests stay.
+CREATE TABLE summary (
+    consultation INTEGER NOT NULL REFERENCES consultation (number),
+    version      INTEGER NOT NULL CHECK (version > 0),
+    at           INTEGER NOT NULL,
+    sha256       TEXT NOT NULL,  -- of the source
+    source       TEXT NOT NULL,  -- Markdown
+    PRIMARY KEY (consultation, version)
+) STRICT, WITHOUT ROWID;
+
 -- Complaints of other servers' moderators.
 CREATE TABLE report (
     id          TEXT PRIMARY KEY CHECK (id <> ''),
