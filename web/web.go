@@ -34,13 +34,22 @@ type Site struct {
 	pages     map[string]*template.Template // by language: one set holds all pages
 	assets    map[string]Asset              // by hashed name
 	hashed    map[string]string             // plain name to hashed name
+	logo      shownLogo
+	logoFile  string
 }
+
+// An Option changes how the site looks.
+type Option func(*Site) error
 
 // Load parses everything that is embedded. It fails if a template does not
 // parse, or if a text that a template names is missing in one language, or if
-// the languages do not have the same texts: what starts is complete.
-func Load() (*Site, error) {
-	s := &Site{languages: []string{"nl", "en"}, texts: map[string]*texts{}, pages: map[string]*template.Template{}}
+// the languages do not have the same texts, or if an option is refused: what
+// starts is complete.
+func Load(options ...Option) (*Site, error) {
+	s := &Site{
+		languages: []string{"nl", "en"}, texts: map[string]*texts{}, pages: map[string]*template.Template{},
+		logo: shownLogo{Width: logoHeight, Height: logoHeight}, logoFile: "icon.svg",
+	}
 	var tags []language.Tag
 	for _, l := range s.languages {
 		tags = append(tags, language.MustParse(l))
@@ -49,6 +58,12 @@ func Load() (*Site, error) {
 	if err := s.loadAssets(); err != nil {
 		return nil, fmt.Errorf("load static files: %w", err)
 	}
+	for _, option := range options {
+		if err := option(s); err != nil {
+			return nil, err
+		}
+	}
+	s.logo.URL = s.AssetPath(s.logoFile)
 	var problems []error
 	for _, l := range s.languages {
 		t, err := loadTexts(l)
@@ -147,6 +162,7 @@ func (s *Site) functions(t *texts) template.FuncMap {
 		"zone":     t.zone,
 		"day":      t.dayElement,
 		"asset":    func(name string) string { return "/static/" + s.hashed[name] },
+		"logo":     func() shownLogo { return s.logo },
 		"language": t.languageName,
 	}
 }
