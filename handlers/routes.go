@@ -60,7 +60,7 @@ func (h *handler) routes(e *echo.Echo) {
 
 	// Files.
 	get("/media/:file", h.media, h.limitPages)
-	get("/static/:file", h.static)
+	get("/static/:file", h.static, middleware.Gzip())
 	get("/favicon.ico", h.favicon)
 	get("/robots.txt", h.robots)
 }

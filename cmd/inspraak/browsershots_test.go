@@ -102,11 +102,12 @@ func (a *album) keep(t *testing.T, name string, data []byte) {
 func (b *browser) look(v view) {
 	b.t.Helper()
 	act(b, "set the view", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, barred := chromedp.Call(ctx, emulation.SetScrollbarsHidden, emulation.SetScrollbarsHiddenParams{Hidden: true})
 		_, failed := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride,
 			emulation.SetDeviceMetricsOverrideParams{Width: v.width, Height: v.height, DeviceScaleFactor: v.zoom})
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Media: v.media, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: v.scheme}}})
-		return errors.Join(failed, err)
+		return errors.Join(barred, failed, err)
 	}))
 }
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import postcss from "postcss";
 import values from "postcss-value-parser";
-import { transform } from "lightningcss";
+import { Features, transform } from "lightningcss";
 
 const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
 const { devDependencies: versions } = createRequire(import.meta.url)("./package.json");
@@ -27,12 +27,14 @@ const components = [
   [`${candidate}skip-link-css/dist/skip-link.css`, /^\.nl-skip-link(--visible-on-focus)?(:|$)/],
   [`${utrecht}/dist/html.css`, elements],
 ];
-const useless = /disabled|read-only|numeric|alternate-row-color|autocomplete|\.utrecht-|checkbox|radio|multiple|size\b/;
+const useless = /::marker|focus-visible|disabled|read-only|numeric|alternate-row-color|autocomplete|\.utrecht-|checkbox|radio|multiple|size\b/;
 
 // definitions gathers the custom properties of every rule that `take` accepts.
 function definitions(root, take = () => true) {
   const found = new Map();
-  root.walkDecls(/^--/, (d) => take(d) && found.set(d.prop, d.value.trim()));
+  root.walkDecls(/^--/, (d) => {
+    if (take(d)) found.set(d.prop, d.value.trim());
+  });
   return found;
 }
 const variables = (node) => node.type === "function" && node.value === "var";
@@ -41,7 +43,9 @@ const nameOf = (call) => call.nodes[0].value;
 // names lists the custom properties that a value refers to.
 function names(value) {
   const found = [];
-  values(value).walk((n) => variables(n) && found.push(nameOf(n)));
+  values(value).walk((n) => {
+    if (variables(n)) found.push(nameOf(n));
+  });
   return found;
 }
 
@@ -62,15 +66,15 @@ for (const [path, keep] of components) {
   const root = postcss.parse(read(`node_modules/${path}`));
   root.walkComments((c) => c.remove());
   root.walkRules((rule) => {
-    rule.selectors = rule.selectors.filter((s) => keep.test(s) && !useless.test(s));
+    rule.selectors = rule.selectors.map((s) => s.replace(/^\.utrecht-html /, "")).filter((s) => keep.test(s) && !useless.test(s));
     if (rule.selector === "") rule.remove();
   });
   root.walkAtRules((at) => (at.nodes?.length ? null : at.remove()));
   rules.push(root);
 }
 
-// settle takes a token that nobody defines for what it then is: its fallback, or
-// nothing.
+// settle takes a token that nobody defines for what it then is, its fallback or
+// nothing, and one that is defined without its fallback.
 const local = new Map(rules.flatMap((root) => [...definitions(root)]));
 const known = (name) => light.has(name) || local.has(name);
 function settle(value) {
@@ -83,6 +87,7 @@ function settle(value) {
         lost ||= fallback.length === 0;
         return visit(fallback);
       }
+      if (variables(n) && light.has(nameOf(n))) n.nodes = n.nodes.slice(0, 1);
       if (n.nodes) n.nodes = visit(n.nodes);
       return [n];
     });
@@ -112,7 +117,7 @@ for (const name of definitions(tokenFile).keys())
 const block = (tokens) =>
   `:root{${[...used].filter((n) => tokens.has(n)).sort().map((n) => `${n}:${tokens.get(n)}`).join(";")}}`;
 const source = [block(light), `@media screen and (prefers-color-scheme:dark){${block(dark)}}`, ...rules, own].join("\n");
-const small = transform({ filename: "style.css", code: Buffer.from(source), minify: true }).code.toString();
+const small = transform({ filename: "style.css", code: Buffer.from(source), minify: true, include: Features.MediaQueries }).code.toString();
 
 // One rule a line, so that a change can be read.
 const lines = postcss.parse(small).nodes.map((n) => n.toString()).join("\n");
