@@ -74,6 +74,7 @@ func (c checkCommand) examine(a *app, f *findings) error {
 	}
 	if !c.DB {
 		checkConfig(cfg, f)
+		checkLook(cfg, f)
 		checkDisk(cfg, f)
 	}
 	o, err := a.openNode(cfg)

@@ -55,6 +55,8 @@ func libraries() map[string][]string {
 		"github.com/gorilla/feeds":           {"handlers"},
 		"html/template":                      {"web"},
 		"github.com/nicksnyder/go-i18n":      {"web"},
+		"github.com/tdewolff/parse":          {"web"},
+		"github.com/mazznoer/csscolorparser": {"web"},
 		"database/sql":                       {"store"},
 		"modernc.org":                        {"store"},
 		"github.com/pressly/goose":           {"store"},

@@ -27,7 +27,7 @@ const components = [
   [`${candidate}skip-link-css/dist/skip-link.css`, /^\.nl-skip-link(--visible-on-focus)?(:|$)/],
   [`${utrecht}/dist/html.css`, elements],
 ];
-const useless = /::marker|focus-visible|disabled|read-only|numeric|alternate-row-color|autocomplete|\.utrecht-|checkbox|radio|multiple|size\b/;
+const useless = /nl-button__|::marker|focus-visible|disabled|read-only|numeric|alternate-row-color|autocomplete|\.utrecht-|checkbox|radio|multiple|size\b/;
 
 // definitions gathers the custom properties of every rule that `take` accepts.
 function definitions(root, take = () => true) {
@@ -66,7 +66,7 @@ for (const [path, keep] of components) {
   const root = postcss.parse(read(`node_modules/${path}`));
   root.walkComments((c) => c.remove());
   root.walkRules((rule) => {
-    rule.selectors = rule.selectors.map((s) => s.replace(/^\.utrecht-html /, "")).filter((s) => keep.test(s) && !useless.test(s));
+    rule.selectors = rule.selectors.map((s) => s.replace(/^\.utrecht-html /, "")).filter((s) => keep.test(s) && !useless.test(s.replace(/:not\([^()]*\)/g, "")));
     if (rule.selector === "") rule.remove();
   });
   root.walkAtRules((at) => (at.nodes?.length ? null : at.remove()));
@@ -105,7 +105,7 @@ for (const root of rules) root.walkRules((r) => (r.nodes.length ? null : r.remov
 // Only tokens that something refers to stay, and what these refer to.
 const used = new Set();
 const use = (name) => {
-  if (used.has(name) || local.has(name)) return;
+  if (used.has(name) || (local.has(name) && !light.has(name))) return;
   if (!light.has(name)) throw new Error(`${name} is defined nowhere`);
   used.add(name);
   for (const tokens of [light, dark]) if (tokens.has(name)) names(tokens.get(name)).forEach(use);
