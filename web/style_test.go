@@ -101,7 +101,7 @@ func TestStyleSheetIsMade(t *testing.T) {
 // Every class in a template or in Go has a style, or is named here as a hook for
 // something else; and every class that has a style is used.
 func TestNoClassIsDead(t *testing.T) {
-	hooks := []string{}
+	hooks := []string{"files"} // by which tests find the list
 	styled, used := classes(t, styleSheet(t)), map[string]bool{}
 	attribute := regexp.MustCompile(`class="([^"]*)"`)
 	templates, err := fs.Glob(files, "templates/*.html")
