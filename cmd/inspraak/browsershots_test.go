@@ -56,6 +56,15 @@ func newAlbum(t *testing.T) *album {
 	if err := os.MkdirAll(a.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	old, err := filepath.Glob(filepath.Join(a.dir, "[0-9][0-9]-*-[1-6]-*.p[nd][gf]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range old {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Cleanup(func() {
 		page := "<!doctype html><html lang=en><meta charset=utf-8><title>Pictures of every page</title>" +
 			"<style>body{font:16px/1.5 sans-serif;margin:2rem}div{display:flex;gap:1rem;align-items:flex-start;overflow-x:auto}figure{margin:0}img{width:15rem;border:1px solid #888}</style>" +
