@@ -45,6 +45,14 @@ fuzz: ## one minute per decoder that strangers reach; FUZZTIME=10m for more
 metamorphic: ## 12,000 random streams of activities, changed in ways that must not matter
 	$(GO) test ./cmd/inspraak -run TestMetamorphic -rapid.checks=1000 -timeout 0 -v
 
+.PHONY: style screenshots
+style: ## makes web/static/style.css from web/style and NL Design System
+	@.ci/style
+
+SCREENSHOTS ?= $(CURDIR)/bin/screenshots
+screenshots: ## pictures of every page: 320 px, 1280 px, dark, 400 % zoom, print; bin/screenshots/index.html
+	$(GO) test ./cmd/inspraak -run '^TestPagesInBrowser$$' -count=1 -timeout 30m -args -screenshots $(SCREENSHOTS)
+
 tools: ## only installs what the tests need
 	@.ci/install
 

@@ -246,10 +246,10 @@ func TestLanguage(t *testing.T) {
 	s := newSite(t)
 	s.publish("speeltuin")
 	for _, c := range []struct{ path, accept, lang, link string }{
-		{"/", "", "nl", "/about"},
-		{"/", "en-GB,nl;q=0.5", "en", "/about"},
-		{"/?lang=en", "nl", "en", "/about?lang=en"},
-		{"/?lang=xx", "nl", "nl", "/about"},
+		{"/", "", "nl", "/how-it-works"},
+		{"/", "en-GB,nl;q=0.5", "en", "/how-it-works"},
+		{"/?lang=en", "nl", "en", "/how-it-works?lang=en"},
+		{"/?lang=xx", "nl", "nl", "/how-it-works"},
 	} {
 		d := s.page(c.path, 200, "Accept-Language", c.accept)
 		if lang, _ := d.Find("html").Attr("lang"); lang != c.lang {

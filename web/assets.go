@@ -34,18 +34,23 @@ func (s *Site) AssetPath(name string) string {
 
 func (s *Site) loadAssets() error {
 	s.assets, s.hashed = map[string]Asset{}, map[string]string{}
-	types := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png", ".ico": "image/vnd.microsoft.icon"}
 	for _, name := range staticNames() {
 		data, err := files.ReadFile("static/" + name)
 		if err != nil {
 			return err
 		}
-		sum, ext := sha256.Sum256(data), path.Ext(name)
-		hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
-		s.assets[hashed] = Asset{Data: data, Packed: pack(data), MediaType: types[ext]}
-		s.hashed[name] = hashed
+		s.addAsset(name, data)
 	}
 	return nil
+}
+
+// addAsset serves a file, in the place of the one that had its name.
+func (s *Site) addAsset(name string, data []byte) {
+	types := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png", ".ico": "image/vnd.microsoft.icon"}
+	sum, ext := sha256.Sum256(data), path.Ext(name)
+	hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
+	delete(s.assets, s.hashed[name])
+	s.assets[hashed], s.hashed[name] = Asset{Data: data, Packed: pack(data), MediaType: types[ext]}, hashed
 }
 
 // pack packs once what is sent often; nil if that does not save a tenth.

@@ -37,16 +37,21 @@ type Site struct {
 	documents map[string]*document.Template // the same of what is written as Markdown
 	assets    map[string]Asset              // by hashed name
 	hashed    map[string]string             // plain name to hashed name
+	logo      shownLogo
+	logoFile  string
 }
+
+// An Option changes how the site looks.
+type Option func(*Site) error
 
 // Load parses everything that is embedded. It fails if a template does not
 // parse, or if a text that a template names is missing in a complete language, or
-// if the complete languages do not have the same texts: what starts is complete. A
-// language that is only started may lack texts, and then shows the Dutch ones, but
-// has none that is unknown.
-func Load() (*Site, error) {
+// if the complete languages do not have the same texts, or if an option is refused:
+// what starts is complete. A language that is only started may lack texts, and then
+// shows the Dutch ones, but has none that is unknown.
+func Load(options ...Option) (*Site, error) {
 	s := &Site{languages: []string{"nl", "en", "fy"}, complete: 2, texts: map[string]*texts{}, pages: map[string]*template.Template{},
-		documents: map[string]*document.Template{}}
+		documents: map[string]*document.Template{}, logo: shownLogo{Width: logoHeight, Height: logoHeight}, logoFile: "icon.svg"}
 	var tags []language.Tag
 	for _, l := range s.languages {
 		tags = append(tags, language.MustParse(l))
@@ -55,6 +60,12 @@ func Load() (*Site, error) {
 	if err := s.loadAssets(); err != nil {
 		return nil, fmt.Errorf("load static files: %w", err)
 	}
+	for _, option := range options {
+		if err := option(s); err != nil {
+			return nil, err
+		}
+	}
+	s.logo.URL = s.AssetPath(s.logoFile)
 	var problems []error
 	for i, l := range s.languages {
 		t, err := loadTexts(l)
@@ -174,6 +185,7 @@ func (s *Site) functions(t *texts) template.FuncMap {
 		"day":      t.dayElement,
 		"month":    t.month,
 		"asset":    func(name string) string { return "/static/" + s.hashed[name] },
+		"logo":     func() shownLogo { return s.logo },
 		"language": t.languageName,
 	}
 }

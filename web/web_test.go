@@ -26,9 +26,6 @@ func TestLoadIsComplete(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("pages are %v, want %v", got, want)
 	}
-	if n := len(s.assets[strings.TrimPrefix(s.AssetPath("style.css"), "/static/")].Data); n == 0 || n > 12<<10 {
-		t.Errorf("style sheet has %d bytes, want 1 to 12 KiB", n)
-	}
 }
 
 // A text that one language lacks, or that a template misspells, is an error.

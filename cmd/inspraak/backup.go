@@ -57,6 +57,12 @@ func (b backupCommand) Run(a *app) error {
 				}
 			}
 		}
+		for _, e := range o.lookFiles() {
+			if _, err := os.Stat(e.path); err != nil {
+				return fmt.Errorf("backup: %w", err)
+			}
+			entries = append(entries, e)
+		}
 		entries = append(entries, backupEntry{"inspraak.db", copied})
 		if err := writeBackup(b.Dest, recipients, entries); err != nil {
 			return fmt.Errorf("backup: %w", err)
@@ -161,6 +167,17 @@ func (r restoreCommand) place(a *app, work string, placed *placement) error {
 		}
 		for _, e := range entries {
 			if err := placed.put(filepath.Join(set.from, e.Name()), filepath.Join(set.to, e.Name()), set.mode); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range cfg.lookFiles() {
+		backed := filepath.Join(work, filepath.FromSlash(e.name))
+		if _, err := os.Stat(backed); err != nil {
+			continue // the configuration was changed since, and is believed
+		}
+		if _, err := os.Stat(e.path); errors.Is(err, fs.ErrNotExist) {
+			if err := placed.put(backed, e.path, 0o640); err != nil {
 				return err
 			}
 		}

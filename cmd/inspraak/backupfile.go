@@ -78,7 +78,7 @@ func addFile(archive *tar.Writer, e backupEntry) error {
 
 // backupName is every name that a backup may hold. Consultation keys and the
 // node's own key are not among them.
-var backupName = regexp.MustCompile(`^(inspraak\.yaml|inspraak\.db|keys/log\.key|keys/actors/[A-Za-z0-9_-]+\.pem|media/[a-z0-9]+\.(png|jpg|webp))$`)
+var backupName = regexp.MustCompile(`^(inspraak\.yaml|inspraak\.db|keys/log\.key|keys/actors/[A-Za-z0-9_-]+\.pem|media/[a-z0-9]+\.(png|jpg|webp)|look/(theme\.css|logo\.(svg|png)))$`)
 
 // readBackup decrypts an archive into an empty folder. It refuses names that
 // no backup holds.

@@ -75,6 +75,7 @@ func (c checkCommand) examine(a *app, f *findings) error {
 	if !c.DB {
 		checkConfig(cfg, f)
 		checkAccessibility(cfg.Accessibility, a.now(), f)
+		checkLook(cfg, f)
 		checkDisk(cfg, f)
 	}
 	o, err := a.openNode(cfg)

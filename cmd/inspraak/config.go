@@ -33,6 +33,8 @@ type Config struct {
 	Keys             string              `yaml:"keys"`
 	Media            string              `yaml:"media"`
 	Name             string              `yaml:"name"`
+	Theme            string              `yaml:"theme"`
+	Logo             LogoConfig          `yaml:"logo"`
 	Language         string              `yaml:"language"`
 	Timezone         string              `yaml:"timezone"`
 	Contact          string              `yaml:"contact"`
@@ -176,6 +178,7 @@ func parseConfig(path string, src []byte) (Config, error) {
 	c.Data = under(folder, c.Data, "data")
 	c.Keys = under(folder, c.Keys, filepath.Join(c.Data, "keys"))
 	c.Media = under(folder, c.Media, filepath.Join(c.Data, "media"))
+	c.Theme, c.Logo.File = under(folder, c.Theme, ""), under(folder, c.Logo.File, "")
 	return c, p.err()
 }
 
@@ -198,6 +201,9 @@ func (c *Config) check(bad func(key, format string, args ...any)) {
 	}
 	if strings.TrimSpace(c.Name) == "" {
 		bad("name", "missing; the municipality's name, as citizens know it")
+	}
+	if c.Logo.Alt != "" && c.Logo.File == "" {
+		bad("logo.file", "missing; alt says what stands in a logo")
 	}
 	if c.Language != "nl" && c.Language != "en" {
 		bad("language", "%q: the pages exist in nl and en", c.Language)

@@ -22,7 +22,6 @@ import (
 	"inspraak/participation"
 	"inspraak/participation/markup"
 	"inspraak/store"
-	"inspraak/web"
 )
 
 // Node is the whole program, wired: database, keys, domain, federation and
@@ -87,7 +86,7 @@ func OpenNode(ctx context.Context, c Config, s Surroundings) (_ *Node, err error
 		RootCAs:   s.RootCAs,
 	})
 	n.Service = participation.New(n.DB, n.Keys, c.URLs.Site(), s.Now)
-	site, err := web.Load()
+	site, err := c.site()
 	if err != nil {
 		return nil, err
 	}

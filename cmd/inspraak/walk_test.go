@@ -263,7 +263,6 @@ func TestFrameOnAnotherSite(t *testing.T) {
 		}
 		return len(framed) == 2
 	})
-	b.shoot("frame")
 	b.open(n.urls.Base+"/embed/consultations/wijk?lang=nl", 200)
 	for _, s := range []screen{{600, "light"}, {320, "light"}, {320, "dark"}} {
 		b.show(s)

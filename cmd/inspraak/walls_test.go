@@ -63,6 +63,8 @@ func libraries() map[string][]string {
 		"github.com/skip2/go-qrcode":         {"handlers"},
 		"html/template":                      {"web"},
 		"github.com/nicksnyder/go-i18n":      {"web"},
+		"github.com/tdewolff/parse":          {"web"},
+		"github.com/mazznoer/csscolorparser": {"web"},
 		"database/sql":                       {"store"},
 		"modernc.org":                        {"store"},
 		"github.com/pressly/goose":           {"store"},
