@@ -108,19 +108,6 @@ func (h *handler) fail(err error, c echo.Context) {
 	}
 }
 
-// refuse tells people what went wrong in a page, servers in a line of JSON.
-func (h *handler) refuse(c echo.Context, err error, a answer) error {
-	method := c.Request().Method
-	forPeople := method == http.MethodGet || method == http.MethodHead || routeClass(c) == ClassPage
-	if forPeople && !wantsActivity(c, h.forServers(c.Path())) {
-		return h.errorPage(c, a.status)
-	}
-	if a.words == "" || a.status >= 500 && !errors.As(err, new(*activitypub.Refusal)) {
-		a.words = http.StatusText(a.status)
-	}
-	return c.JSON(a.status, map[string]string{"error": a.words})
-}
-
 type errorView struct {
 	Page                page
 	Status              int

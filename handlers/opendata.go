@@ -146,8 +146,6 @@ func (h *handler) export(c echo.Context) error {
 	return fmt.Errorf("export %q of %s: %w", name, con.Slug, participation.ErrNotFound)
 }
 
-const metadataSuffix = ".csv-metadata.json"
-
 // describedBy names the metadata of a CSV file, which lie beside it (CSV on the
 // Web, section 5.2).
 func describedBy(header http.Header, name string) {

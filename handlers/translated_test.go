@@ -13,7 +13,7 @@ import (
 
 // Words that are the same in Dutch and English: names, and what both languages say.
 func sameInBoth() []string {
-	return []string{"Gemeente Voorbeeld", "Privacy", "Open", "Dataset", "JSON", "CSV", "Atom", "RSS", "UTC", "Contact", "Code", "SHA-256", "Open data"}
+	return []string{"Gemeente Voorbeeld", "Privacy", "Open", "Dataset", "JSON", "CSV", "Atom", "RSS", "UTC", "Contact", "Code", "SHA-256", "Open data", "Home"}
 }
 
 // spokenWords are the texts of a page in the language of the page: not what carries
