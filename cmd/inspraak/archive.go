@@ -188,11 +188,11 @@ func tiles(under string, size int64) (list []string) {
 	return list
 }
 
-// judgeAll leaves out what is for one visitor, what only takes, and what has no
+// judgeAll leaves out what is for one visitor, what only takes or begins, and what has no
 // end: a random order, a search.
 func judgeAll(path string, query url.Values) archive.Verdict {
 	switch {
-	case strings.HasPrefix(path, "/my-data/"), strings.Contains(path, "/receipt/"), strings.HasSuffix(path, "/inbox"),
+	case path == "/api/v1", strings.HasPrefix(path, "/my-data/"), strings.Contains(path, "/receipt/"), strings.HasSuffix(path, "/inbox"),
 		query.Get("order") == "random", query.Has("q"), query.Has("code"), query.Has("handle"), query.Has("resource"):
 		return archive.Never
 	}

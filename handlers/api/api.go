@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,14 +51,17 @@ type API struct {
 	document []byte
 }
 
-// New makes the API. Its document names this node where the file names an
-// example.
+// New makes the API. Its document names this node, whom to ask and where, in the
+// place of the example of the file.
 func New(c Config) *API {
 	email := []byte{}
 	if c.Email != "" {
 		email = fmt.Appendf(nil, `, "email": "%s"`, inside(c.Email))
 	}
-	own := bytes.ReplaceAll(document, []byte("https://inspraak.example"), inside(c.URLs.Base))
+	own := document // its examples stay examples
+	for _, path := range []string{"/about", "/api/v1"} {
+		own = bytes.ReplaceAll(own, []byte(`"url": "https://inspraak.example`+path+`"`), slices.Concat([]byte(`"url": "`), inside(c.URLs.Base), []byte(path+`"`)))
+	}
 	own = bytes.ReplaceAll(own, []byte(`, "email": "inspraak@voorbeeld.example"`), email)
 	return &API{c, bytes.ReplaceAll(own, []byte("Gemeente Voorbeeld"), inside(c.Name))}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,8 +72,8 @@ type linksJSON struct {
 }
 
 // consultationJSON is a consultation as the API tells it; one that was withdrawn
-// without its text.
-func (a *API) consultationJSON(con participation.Consultation) consultationJSON {
+// without its text. frozen are the numbers of those with a dataset.
+func (a *API) consultationJSON(con participation.Consultation, frozen []int64) consultationJSON {
 	self := a.address("/consultations/" + con.Slug)
 	j := consultationJSON{
 		Slug: con.Slug, ID: a.URLs.Object(con.ID), Page: a.URLs.Page(con.Slug), Channel: con.Channel, Kind: con.Kind, Phase: con.Phase,
@@ -94,7 +95,7 @@ func (a *API) consultationJSON(con participation.Consultation) consultationJSON 
 	}
 	j.Links.Result, j.Links.Replies, j.Links.Posts = self+"/result", self+"/replies", self+"/posts"
 	j.Links.Feed, j.Links.Calendar = j.Page+"/feed.atom", j.Page+"/calendar.ics"
-	if con.Kind.HasOptions() {
+	if slices.Contains(frozen, con.Number) {
 		j.Links.Dataset = self + "/dataset"
 	}
 	return j
@@ -127,6 +128,10 @@ func (a *API) consultations(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	frozen, err := a.Service.Frozen(ctx)
+	if err != nil {
+		return err
+	}
 	v := struct {
 		Consultations []consultationJSON `json:"consultations"`
 		Next          string             `json:"next,omitempty"`
@@ -136,7 +141,7 @@ func (a *API) consultations(c echo.Context) error {
 			v.Next = a.with(c, q, "after", found[i-1].Slug)
 			break
 		}
-		v.Consultations = append(v.Consultations, a.consultationJSON(con))
+		v.Consultations = append(v.Consultations, a.consultationJSON(con, frozen))
 	}
 	return a.answer(c, v, v.Next)
 }
@@ -149,7 +154,11 @@ func (a *API) consultation(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.answer(c, a.consultationJSON(con), "")
+	frozen, err := a.Service.Frozen(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return a.answer(c, a.consultationJSON(con, frozen), "")
 }
 
 type channelJSON struct {
