@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -113,6 +114,7 @@ func (h *handler) hitView(c echo.Context, p page, hit participation.Hit) (hitVie
 		return v, err
 	}
 	r := hit.Reply
+	v.URL = p.To(fmt.Sprintf("/consultations/%s/replies/%d#%s", con.Slug, r.Number, r.Anchor()))
 	v.Reply, v.Name, v.Handle, v.Original, v.WordsLang = true, r.Author.Name, r.Author.Handle, r.URL, r.Language
 	v.At = h.local(r.Published, con.Zone)
 	if v.Name == "" {

@@ -46,6 +46,10 @@ func TestSearchPage(t *testing.T) {
 	if got := text(d, ".cards li:last-child .reply-words"); got != "Een speeltuin met <script> graag" {
 		t.Errorf("excerpt: %q", got)
 	}
+	address, fragment, _ := strings.Cut(d.Find(".cards li:last-child h3 a").AttrOr("href", ""), "#")
+	if s.page(address, 200).Find("#"+fragment).Length() != 1 {
+		t.Errorf("a reply that is found is not at %s#%s", address, fragment)
+	}
 	if n := d.Find("script, b").Length(); n != 0 {
 		t.Error("a stranger's markup was taken over")
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -177,21 +178,29 @@ func (h *handler) picture(p *page, i *participation.Image) {
 // characters.
 const maxExcerpt = 200
 
-// excerpt is the beginning of safe HTML as plain text, in whole words.
+// excerpt is the beginning of safe HTML as plain text, in whole words; the items of
+// a list stand in one sentence.
 func excerpt(safe string) string {
-	var b strings.Builder
+	var plain string
 	for i, part := range strings.Split(safe, "<") {
 		if i > 0 {
 			tag, rest, _ := strings.Cut(part, ">")
 			name, _, _ := strings.Cut(strings.TrimPrefix(tag, "/"), " ")
 			if part = rest; !slices.Contains([]string{"a", "em", "strong", "code", "del"}, name) {
-				b.WriteByte(' ') // a paragraph, item or line ends here
+				plain = strings.TrimRight(plain, " \n")
+				switch last, _ := utf8.DecodeLastRuneInString(plain); {
+				case tag == "/li" && (unicode.IsLetter(last) || unicode.IsDigit(last)):
+					plain += ","
+				case (tag == "/ul" || tag == "/ol") && last == ',':
+					plain = strings.TrimSuffix(plain, ",") + "."
+				}
+				plain += " " // a paragraph, item or line ends here
 			}
 		}
-		b.WriteString(part)
+		plain += part
 	}
 	text := ""
-	for _, word := range strings.Fields(html.UnescapeString(b.String())) {
+	for _, word := range strings.Fields(html.UnescapeString(plain)) {
 		longer := strings.TrimSpace(text + " " + word)
 		if utf8.RuneCountInString(longer) > maxExcerpt {
 			return text + "…"

@@ -245,7 +245,7 @@ func TestAccessibilityStatement(t *testing.T) {
 func TestPagesIntroduceThemselves(t *testing.T) {
 	s := newSite(t)
 	c := s.publish("speeltuin", func(c *participation.Consultation) {
-		c.Body = "Wij denken aan **het park**: daar & nergens anders.\n\n" + strings.Repeat("Een lang verhaal. ", 40)
+		c.Body = "Wij denken aan **het park**: daar & nergens anders.\n\n- groot\n- *klein*\n\n" + strings.Repeat("Een lang verhaal. ", 40)
 		c.Image = &participation.Image{Path: "het park.png", Alt: "Het park", MediaType: "image/png"}
 	})
 	s.advance(time.Second)
@@ -265,7 +265,7 @@ func TestPagesIntroduceThemselves(t *testing.T) {
 		"/logs":                            {"Stemlogboeken", "Elke stem die telt"},
 		"/@gemeente":                       {"Gemeente Voorbeeld", "Vragen van de gemeente."},
 		"/tags/speeltuin":                  {"#speeltuin", "1 consultatie over dit onderwerp."},
-		"/consultations/speeltuin":         {"Komt er een speeltuin?", "Wij denken aan het park: daar & nergens anders. Een lang verhaal."},
+		"/consultations/speeltuin":         {"Komt er een speeltuin?", "Wij denken aan het park: daar & nergens anders. groot, klein. Een lang verhaal."},
 		"/consultations/speeltuin/posts/" + post.ID: {"Bericht van de gemeente: Komt er een speeltuin?", "Er is een bijeenkomst."},
 	} {
 		d := s.page(path, 200, "Accept-Language", "nl")
