@@ -166,7 +166,11 @@ func (h *handler) fillReport(ctx context.Context, v *reportView, con participati
 	if err != nil {
 		return err
 	}
-	v.Inline, v.All, v.Shown = whole || r.Replies <= maxInline, v.Page.To(base+"/report?replies=all"), r.Replies
+	some, err := h.Service.Replies(ctx, participation.ReplyFilter{Consultation: con.ID, Limit: maxInline + 1}) // the newest count may be older
+	if err != nil {
+		return err
+	}
+	v.Inline, v.All, v.Shown = whole || len(some) <= maxInline, v.Page.To(base+"/report?replies=all"), max(r.Replies, len(some))
 	var replies []participation.Reply
 	if v.Inline || len(summaries) > 0 { // the links of a summary are held against them
 		if replies, err = h.Service.Replies(ctx, participation.ReplyFilter{Consultation: con.ID, All: true}); err != nil {
