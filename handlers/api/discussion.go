@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ type replyJSON struct {
 	Reason       string      `json:"reason,omitempty"`
 	ID           string      `json:"id,omitempty"`
 	URL          string      `json:"url,omitempty"`
+	Page         string      `json:"page,omitempty"`
 	Author       *authorJSON `json:"author,omitempty"`
 	HTML         string      `json:"html,omitempty"`
 	Language     string      `json:"language,omitempty"`
@@ -39,12 +41,12 @@ type authorJSON struct {
 
 // replyJSON tells a reply. Of what it answers it gives a number of ours and never
 // the address, which may name the author of what is hidden.
-func (a *API) replyJSON(r participation.NumberedReply) replyJSON {
+func (a *API) replyJSON(con participation.Consultation, r participation.NumberedReply) replyJSON {
 	if r.Standing != participation.Shown {
 		return replyJSON{Number: r.Place, Hidden: true, Reason: r.Reason, ReceivedAt: moment(r.Received)}
 	}
 	j := replyJSON{
-		Number: r.Place, ID: r.ID, URL: r.URL, Author: &authorJSON{r.Author.Name, r.Author.Handle, r.Author.URL}, HTML: r.HTML, Language: r.Language,
+		Number: r.Place, ID: r.ID, URL: r.URL, Page: fmt.Sprintf("%s/replies/%d#%s", a.URLs.Page(con.Slug), r.Reply.Number, r.Anchor()), Author: &authorJSON{r.Author.Name, r.Author.Handle, r.Author.URL}, HTML: r.HTML, Language: r.Language,
 		Images: r.Images, AnswersReply: r.Answers, PublishedAt: moment(r.Published), EditedAt: moment(r.Updated), ReceivedAt: moment(r.Received),
 	}
 	if post, ours := strings.CutPrefix(r.Parent, a.URLs.Object("")); ours && post != r.Consultation {
@@ -77,7 +79,7 @@ func (a *API) replies(c echo.Context) error {
 			v.Next = a.with(c, q, "after", strconv.FormatInt(found[i-1].Place, 10))
 			break
 		}
-		v.Replies = append(v.Replies, a.replyJSON(r))
+		v.Replies = append(v.Replies, a.replyJSON(con, r))
 	}
 	return a.answer(c, v, v.Next)
 }

@@ -227,6 +227,6 @@ func (w *witness) tellReply(j *eventJSON, con participation.Consultation, number
 	case con.Phase == participation.Withdrawn:
 		j.Reply.Hidden = true
 	default:
-		*j.Reply = w.replyJSON(r)
+		*j.Reply = w.replyJSON(con, r)
 	}
 }
