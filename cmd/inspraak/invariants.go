@@ -26,6 +26,7 @@ const keepAsIs = "keep database and backups as they are and have it looked into"
 // what is stored beside it, and the newest results against all ballots. It says
 // one sentence per invariant that holds, and one for each breach.
 func (o *office) checkInvariants(a *app, f *findings) error {
+	paceGC() // a million ballots leave little behind
 	var problems []string
 	var together errgroup.Group // the longest two, each on a processor
 	together.Go(func() (err error) {
