@@ -47,6 +47,7 @@ func BenchmarkMillion(b *testing.B) {
 		p.pages("page of the question", "/consultations/"+biggest.Slug)
 		p.pages("result page", "/consultations/"+biggest.Slug+"/result")
 		p.pages("result as JSON", "/consultations/"+biggest.Slug+"/result.json")
+		p.await("/consultations/" + biggest.Slug + "/dataset/manifest.txt")
 		began = time.Now()
 		if out, err := exec.CommandContext(b.Context(), p.binary, "--config", p.file, "check", "--db").CombinedOutput(); err != nil {
 			b.Fatalf("check: %v\n%s", err, out)
@@ -136,6 +137,23 @@ func (p *program) growth(y *yardstick, polls []filled) {
 func (p *program) idle(what string) {
 	time.Sleep(130 * time.Second)
 	line(what, "%d MB", p.memory("VmRSS")/1e6)
+}
+
+// await waits until an address answers: what is published there takes its time.
+func (p *program) await(path string) {
+	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(time.Second) {
+		r, err := http.Head(p.urls.Base + path)
+		if err != nil {
+			p.b.Fatal(err)
+		}
+		r.Body.Close()
+		if r.StatusCode == http.StatusOK {
+			return
+		}
+		if time.Now().After(end) {
+			p.b.Fatalf("%s: %s", path, r.Status)
+		}
+	}
 }
 
 // pages prints what a page costs the node, and how long it takes.
