@@ -34,10 +34,7 @@ type orderLink struct {
 	Current   bool
 }
 
-type reason struct {
-	Reason string
-	N      int
-}
+type reason = counted[string]
 
 // pager leads through pages. Pages is 0 where there is only one.
 type pager struct {

@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -39,9 +41,21 @@ type row struct {
 	Width  string // of the bar, in percent
 }
 
-type refusal struct {
-	Reason participation.Outcome
+// counted is how often there was a reason.
+type counted[K ~string] struct {
+	Reason K
 	N      int
+}
+
+type refusal = counted[participation.Outcome]
+
+// byNumber lists reasons, most first.
+func byNumber[K ~string](numbers map[K]int) (list []counted[K]) {
+	for reason, n := range numbers {
+		list = append(list, counted[K]{reason, n})
+	}
+	slices.SortFunc(list, func(a, b counted[K]) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Reason, b.Reason)) })
+	return list
 }
 
 type class struct{ Name, Votes string }
@@ -112,7 +126,7 @@ func leaders(rows []row) (most []row) {
 // refused lists what was not counted by reason, largest number first. A reason
 // that the site has no words for is "unknown", never dropped: the numbers add
 // up.
-func refused(site *web.Site, r participation.Result) (list []refusal) {
+func refused(site *web.Site, r participation.Result) []refusal {
 	numbers := map[participation.Outcome]int{}
 	for reason, n := range r.Refused {
 		if !site.Has("outcome." + string(reason)) {
@@ -120,21 +134,8 @@ func refused(site *web.Site, r participation.Result) (list []refusal) {
 		}
 		numbers[reason] += n
 	}
-	for reason, n := range numbers {
-		if n > 0 && reason != participation.Counted {
-			list = append(list, refusal{reason, n})
-		}
-	}
-	slices.SortFunc(list, func(a, b refusal) int {
-		if a.N != b.N {
-			return b.N - a.N
-		}
-		if a.Reason < b.Reason {
-			return -1
-		}
-		return 1
-	})
-	return list
+	maps.DeleteFunc(numbers, func(reason participation.Outcome, n int) bool { return n <= 0 || reason == participation.Counted })
+	return byNumber(numbers)
 }
 
 type resultView struct {

@@ -47,7 +47,7 @@ func TestReport(t *testing.T) {
 	s, c := reported(t)
 	tree, err := s.service.Reply(t.Context(), "https://elders.example/notes/anna")
 	s.ok(err)
-	_, cited, err := s.service.Summarise(t.Context(), c.Slug, "Mensen willen [bomen](reply:"+tree.ShortID()+"), lees [het plan](https://plan.example/).")
+	_, cited, err := s.service.Summarise(t.Context(), c.Slug, "Mensen willen [bomen](reply:"+participation.ShortID(tree.ID)+"), lees [het plan](https://plan.example/).")
 	s.ok(err)
 	if cited != 1 {
 		t.Errorf("the summary rests on %d replies, want 1", cited)

@@ -2,8 +2,6 @@ package handlers
 
 import (
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"inspraak/participation"
@@ -19,10 +17,10 @@ type spoken struct {
 	Shown      int
 	Threads    []reportThread
 	Unanswered []replyLink
-	NoAnswer   int         // number of unanswered ones
-	Unlisted   int         // those of them beyond Unanswered
-	Orphans    int         // answers to replies that are no longer shown
-	Hidden     []hiddenFor // by reason, most first
+	NoAnswer   int      // number of unanswered ones
+	Unlisted   int      // those of them beyond Unanswered
+	Orphans    int      // answers to replies that are no longer shown
+	Hidden     []reason // by reason, most first
 	HiddenSum  int
 }
 
@@ -34,11 +32,6 @@ type reportThread struct {
 type replyLink struct {
 	Number int
 	Anchor string
-}
-
-type hiddenFor struct {
-	Reason string
-	N      int
 }
 
 type reportReply struct {
@@ -113,15 +106,7 @@ func (h *handler) addSpoken(v *reportView, c participation.Consultation, replies
 	for _, left := range answers {
 		v.Orphans += len(left)
 	}
-	for reason, n := range hidden {
-		v.Hidden = append(v.Hidden, hiddenFor{reason, n})
-	}
-	slices.SortFunc(v.Hidden, func(a, b hiddenFor) int {
-		if a.N != b.N {
-			return b.N - a.N
-		}
-		return strings.Compare(a.Reason, b.Reason)
-	})
+	v.Hidden = byNumber(hidden)
 }
 
 // roots finds the first of the conversation that something stands in, and

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -156,21 +155,4 @@ func (v *moderationView) add(done []participation.Moderated) {
 		v.OtherReasons += r.N
 	}
 	v.Reasons = v.Reasons[:min(len(v.Reasons), maxReasons)]
-}
-
-// byNumber lists reasons, most first.
-func byNumber(reasons map[string]int) (list []reason) {
-	for why, n := range reasons {
-		list = append(list, reason{why, n})
-	}
-	slices.SortFunc(list, func(a, b reason) int {
-		if a.N != b.N {
-			return b.N - a.N
-		}
-		if a.Reason < b.Reason {
-			return -1
-		}
-		return 1
-	})
-	return list
 }

@@ -57,10 +57,11 @@ type NumberedReply struct {
 
 func (r Reply) number() string { return strconv.FormatInt(r.Place, 10) }
 
-// ShortID is a handy name for a reply, as "reply list" shows it: the first eight
-// letters of the SHA-256 of its address, in hexadecimal.
-func (r Reply) ShortID() string {
-	sum := sha256.Sum256([]byte(r.ID))
+// ShortID is a handy name for something whose own is an address, as the command
+// line shows it: the first eight letters of the address's SHA-256, in hexadecimal.
+// It stays the same for good.
+func ShortID(address string) string {
+	sum := sha256.Sum256([]byte(address))
 	return hex.EncodeToString(sum[:4])
 }
 

@@ -121,7 +121,7 @@ func citing(markdown string, replies []Reply, base, page string) (html string, r
 // named finds the one reply of a short id.
 func named(replies []Reply, id string) (found Reply, one bool) {
 	for _, r := range replies {
-		if r.ShortID() == id {
+		if ShortID(r.ID) == id {
 			if one {
 				return Reply{}, false
 			}

@@ -39,7 +39,7 @@ func (l complaintList) Run(a *app) error {
 		views := []view{}
 		rows := [][]string{{"ID", "RECEIVED", "SERVER", "RESOLVED", "TEXT", "ABOUT"}}
 		for _, r := range reports {
-			v := view{ID: shortID(r.ID), Address: r.ID, Server: r.Server, Text: r.Text, Objects: r.Objects, Received: r.Received, Resolution: r.Resolution}
+			v := view{ID: participation.ShortID(r.ID), Address: r.ID, Server: r.Server, Text: r.Text, Objects: r.Objects, Received: r.Received, Resolution: r.Resolution}
 			if !r.ResolvedAt.IsZero() {
 				v.ResolvedAt = &r.ResolvedAt
 			}
@@ -69,7 +69,7 @@ func (r complaintResolve) Run(a *app) error {
 			return fmt.Errorf("complaint %s: say what was done about it", r.ID)
 		}
 		for _, known := range reports {
-			if known.ID == r.ID || shortID(known.ID) == strings.ToLower(r.ID) {
+			if known.ID == r.ID || participation.ShortID(known.ID) == strings.ToLower(r.ID) {
 				if err := o.Resolve(a.ctx, known.ID, r.Text); err != nil {
 					return err
 				}

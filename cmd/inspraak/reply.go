@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"html"
 	"regexp"
@@ -17,13 +15,6 @@ type replyCommands struct {
 	Hide   replyHide   `cmd:"" help:"Take a reply off all pages, for a public reason."`
 	Show   replyShow   `cmd:"" help:"Show a hidden reply again."`
 	Answer replyAnswer `cmd:"" help:"Answer a reply in its author's thread."`
-}
-
-// shortID is a handy name for something whose own is an address: the beginning
-// of the address's SHA-256. It stays the same for good.
-func shortID(address string) string {
-	sum := sha256.Sum256([]byte(address))
-	return hex.EncodeToString(sum[:4])
 }
 
 // findReply finds a reply by its address or its short id.
@@ -42,7 +33,7 @@ func (o *office) findReply(a *app, id string) (participation.Reply, error) {
 			return participation.Reply{}, err
 		}
 		for _, r := range replies {
-			if shortID(r.ID) == strings.ToLower(id) {
+			if participation.ShortID(r.ID) == strings.ToLower(id) {
 				found = append(found, r)
 			}
 		}
@@ -87,10 +78,10 @@ func (l replyList) Run(a *app) error {
 		rows := [][]string{{"ID", "RECEIVED", "AUTHOR", "STANDING", "TEXT"}}
 		for _, r := range replies {
 			views = append(views, view{
-				ID: shortID(r.ID), Address: r.ID, Parent: r.Parent, Author: r.Author.Handle, AuthorID: r.Author.ID, HTML: r.HTML,
+				ID: participation.ShortID(r.ID), Address: r.ID, Parent: r.Parent, Author: r.Author.Handle, AuthorID: r.Author.ID, HTML: r.HTML,
 				Language: r.Language, Received: r.Received, Edited: !r.Updated.IsZero(), Standing: string(r.Standing), Reason: r.Reason,
 			})
-			rows = append(rows, []string{shortID(r.ID), o.localStamp(r.Received), r.Author.Handle, string(r.Standing), excerpt(r.HTML, 70)})
+			rows = append(rows, []string{participation.ShortID(r.ID), o.localStamp(r.Received), r.Author.Handle, string(r.Standing), excerpt(r.HTML, 70)})
 		}
 		if l.JSON {
 			return a.json(views)
@@ -133,7 +124,7 @@ func (h replyHide) Run(a *app) error {
 		if err := o.HideReply(a.ctx, r.ID, h.Reason); err != nil {
 			return err
 		}
-		a.say("Hidden: %s by %s. Show it again with: inspraak reply show %s", r.ID, r.Author.Handle, shortID(r.ID))
+		a.say("Hidden: %s by %s. Show it again with: inspraak reply show %s", r.ID, r.Author.Handle, participation.ShortID(r.ID))
 		return nil
 	})
 }
